@@ -1,0 +1,206 @@
+"""The unmodified command against the real host names on port 443, on an open path and through real proxies."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from .command import Command
+from .network import HOSTS, TLS_HOSTS, Network
+from .programs import CREDENTIALS, Proxy
+
+pytestmark = pytest.mark.lab
+
+GENUINE = dict.fromkeys(TLS_HOSTS, "genuine")
+INTERCEPTED = dict.fromkeys(TLS_HOSTS, "intercepted")
+UNREACHABLE = dict.fromkeys(TLS_HOSTS, "unreachable")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the client's connections come to a proxy."""
+
+    proxy: Proxy
+    options: tuple[str, ...]
+
+
+def _way(proxy: Proxy, network: Network, stack: ExitStack, *, transparent: bool) -> Way:
+    if not transparent:
+        return Way(proxy, ("--proxy", proxy.url))
+    assert proxy.transparent_port is not None
+    stack.enter_context(network.redirect(proxy.transparent_port))
+    return Way(proxy, ("--proxy", "none"))
+
+
+@pytest.fixture(params=["mitmproxy", "mitmproxy-transparent", "squid", "squid-transparent", "proxy_py"])
+def interceptor(request: pytest.FixtureRequest, network: Network) -> Iterator[Way]:
+    name, _, transparent = request.param.partition("-")
+    with ExitStack() as stack:
+        yield _way(request.getfixturevalue(name), network, stack, transparent=bool(transparent))
+
+
+@pytest.fixture(params=["tinyproxy", "squid_splice"])
+def honest(request: pytest.FixtureRequest) -> Proxy:
+    proxy = request.getfixturevalue(request.param)
+    assert isinstance(proxy, Proxy)
+    return proxy
+
+
+# -- open paths --------------------------------------------------------------------------------------------------------
+
+
+def test_direct_is_genuine(scan: Command) -> None:
+    result = scan()
+    assert result.verdicts == GENUINE
+    assert result.status == 0
+
+
+@pytest.mark.parametrize("host", TLS_HOSTS)
+def test_a_stand_in_is_said_and_is_at_most_strong(scan: Command, host: str) -> None:
+    result = scan(host)
+    assert result.verdicts == {host: "genuine"}
+    assert result.assessments[host]["basis"] == "live"
+    assert result.assessments[host]["confidence"] == "strong"
+    assert result.finding(host, "trust-stand-in")
+
+
+def test_port_80_has_reachability_and_no_verdict(scan: Command) -> None:
+    result = scan()
+    assert set(result.reachability) == {"crl.pki.goog", "crls.pki.goog", "ocsp.pki.goog"}
+    assert set(result.reachability.values()) <= {"signed-object", "answers"}
+
+
+@pytest.mark.parametrize("position", [0, 1], ids=["ipv4", "ipv6"])
+def test_both_address_families_are_genuine(scan: Command, position: int) -> None:
+    host = "www.googleapis.com"
+    address = HOSTS[host][position]
+    result = scan(host, "--resolve", f"{host}:443:{f'[{address}]' if ':' in address else address}")
+    assert result.verdicts == {host: "genuine"}
+    assert result.status == 0
+
+
+def test_an_honest_proxy_is_no_interception(scan: Command, honest: Proxy) -> None:
+    result = scan("--proxy", honest.url)
+    assert result.verdicts == GENUINE
+    assert result.status == 0
+    assert all(honest.url in json.dumps(assessment["route"]) for assessment in result.assessments.values())
+
+
+def test_the_proxy_of_the_environment_is_used(scan: Command, squid: Proxy) -> None:
+    assert scan(env={"HTTPS_PROXY": squid.url}).verdicts == INTERCEPTED
+
+
+# -- interception ------------------------------------------------------------------------------------------------------
+
+
+def test_googles_names_on_other_keys_are_interception(scan: Command) -> None:
+    result = scan(trusting=False)
+    assert result.verdicts == INTERCEPTED
+    assert result.status == 1
+
+
+def test_interception_is_seen(scan: Command, interceptor: Way) -> None:
+    result = scan(*interceptor.options)
+    assert result.verdicts == INTERCEPTED
+    assert result.status == 1
+
+
+def test_interception_is_seen_though_the_operating_system_trusts_it(
+    scan: Command, network: Network, interceptor: Way
+) -> None:
+    assert interceptor.proxy.authority is not None
+    with network.os_trusts(interceptor.proxy.authority):
+        result = scan(*interceptor.options)
+    assert result.verdicts == INTERCEPTED
+    assert result.status == 1
+
+
+@pytest.mark.xfail(reason="what the operating system trusts is not a finding yet")
+def test_silent_and_breaking_interception_are_told_apart(scan: Command, network: Network, squid: Proxy) -> None:
+    assert squid.authority is not None
+    breaking = scan("--proxy", squid.url)
+    with network.os_trusts(squid.authority):
+        silent = scan("--proxy", squid.url)
+    assert all(breaking.finding(host, "not-trusted-by-os") for host in TLS_HOSTS)
+    assert all(silent.finding(host, "trusted-by-os") for host in TLS_HOSTS)
+
+
+def test_mitmproxy_is_named(scan: Command, mitmproxy: Proxy) -> None:
+    result = scan("--proxy", mitmproxy.url)
+    # A name can be typed into any authority: it is a hint, and the verdict stands without it.
+    assert {result.attribution(host) for host in TLS_HOSTS} == {"mitmproxy"}
+
+
+def test_interception_of_one_host_is_told_from_the_others(scan: Command, network: Network, squid: Proxy) -> None:
+    assert squid.transparent_port is not None
+    with network.redirect(squid.transparent_port, hosts=["www.google.com"]):
+        result = scan()
+    assert result.verdicts == {**GENUINE, "www.google.com": "intercepted"}
+    assert result.status == 1
+
+
+def test_interception_of_every_second_connection_is_mixed(scan: Command, network: Network, mitmproxy: Proxy) -> None:
+    assert mitmproxy.transparent_port is not None
+    with network.redirect(mitmproxy.transparent_port, every=2):
+        result = scan("--repeat", "4")
+    assert result.verdicts == INTERCEPTED
+    assert all(result.finding(host, "mixed") for host in TLS_HOSTS)
+
+
+# -- closed paths ------------------------------------------------------------------------------------------------------
+
+
+def test_a_proxy_that_asks_for_credentials_blocks_and_the_scheme_is_named(
+    scan: Command, tinyproxy_asking: Proxy
+) -> None:
+    result = scan("--proxy", tinyproxy_asking.url)
+    assert result.verdicts == dict.fromkeys(TLS_HOSTS, "blocked")
+    assert result.status == 1
+    for host in TLS_HOSTS:
+        finding = result.finding(host, "proxy-auth-required")
+        assert finding
+        assert "basic" in json.dumps(finding).lower()
+
+
+def test_credentials_open_the_proxy_and_stay_secret(scan: Command, tinyproxy_asking: Proxy) -> None:
+    user, password = CREDENTIALS
+    result = scan("--proxy", tinyproxy_asking.url.replace("http://", f"http://{user}:{password}@"))
+    assert result.verdicts == GENUINE
+    assert password not in result.stdout + result.stderr
+
+
+def test_a_refusal_is_unreachable(scan: Command, network: Network) -> None:
+    with network.refuse():
+        result = scan()
+    assert result.verdicts == UNREACHABLE
+    assert result.status == 3
+
+
+def test_silence_is_unreachable_within_the_deadline(scan: Command, network: Network) -> None:
+    with network.swallow():
+        result = scan("--timeout", "2")
+    assert result.verdicts == UNREACHABLE
+    assert result.status == 3
+
+
+def test_one_silent_host_costs_no_other_its_verdict(scan: Command, network: Network) -> None:
+    with network.swallow(hosts=["mail.google.com"]):
+        result = scan("--timeout", "2")
+    assert result.verdicts == {**GENUINE, "mail.google.com": "unreachable"}
+    assert result.status == 3
+
+
+def test_a_filter_on_one_name_blocks_it(scan: Command, network: Network) -> None:
+    with network.filter_name("www.google.com"):
+        result = scan()
+    assert result.verdicts == {**GENUINE, "www.google.com": "blocked"}
+    assert result.status == 1
+
+
+@pytest.mark.usefixtures("portal")
+def test_a_captive_portal_is_no_interception(scan: Command) -> None:
+    result = scan()
+    assert result.verdicts == dict.fromkeys(TLS_HOSTS, "captive-portal")
+    assert result.status == 1

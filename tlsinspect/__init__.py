@@ -1,0 +1,58 @@
+"""Who is really on the other end of TLS: Google, or somebody in between?
+
+    >>> import tlsinspect
+    >>> report = tlsinspect.scan()                              # the hosts of Google's Outlook sync client
+    >>> [(a.endpoint.host, a.verdict) for a in report.assessments]
+
+`scan` and `scan_async` look at live hosts, `classify` at a chain you have; `Trust` is the data both judge by. What they
+return is in `tlsinspect.model`. Importing this costs next to nothing: each name loads what it needs on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tlsinspect.errors import ProfileError, TlsinspectError, TrustDataError, UsageError
+    from tlsinspect.model import Assessment, Confidence, Finding, Observation, Report, Verdict
+    from tlsinspect.recorded import classify
+    from tlsinspect.scan import scan, scan_async
+    from tlsinspect.trust import Trust
+
+_HOMES = {
+    "scan": "scan",
+    "scan_async": "scan",
+    "classify": "recorded",
+    "Trust": "trust",
+    **dict.fromkeys(("Assessment", "Confidence", "Finding", "Observation", "Report", "Verdict"), "model"),
+    **dict.fromkeys(("ProfileError", "TlsinspectError", "TrustDataError", "UsageError"), "errors"),
+}
+
+__all__ = [
+    "Assessment",
+    "Confidence",
+    "Finding",
+    "Observation",
+    "ProfileError",
+    "Report",
+    "TlsinspectError",
+    "Trust",
+    "TrustDataError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "classify",
+    "scan",
+    "scan_async",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tlsinspect' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"tlsinspect.{_HOMES[name]}"), name)
+    globals()[name] = value  # a submodule of the same name is hidden behind its function
+    return value

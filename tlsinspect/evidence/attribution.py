@@ -1,0 +1,126 @@
+"""Which product made a foreign chain: the catalogue `trust/interceptors.toml` against the presented names and keys.
+
+A name is a hint, whoever it names: it can be typed into any CA. Two kinds of rows are more than that, because they go
+by key: certificates known to have been forged for Google's names, and authorities whose private key is public or held
+by a state. They count only where that key is the leaf's own or made a verified signature on its path.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tlsinspect.certificate import Certificate, Name, text_of
+from tlsinspect.model import Attribution, Confidence
+from tlsinspect.trust import Trust
+
+# How far a row's own certainty carries; a name is never more than likely.
+_CONFIDENCE = {
+    "verified-source": Confidence.LIKELY,
+    "vendor-doc": Confidence.LIKELY,
+    "observed": Confidence.LIKELY,
+    "reported": Confidence.WEAK,
+    "unconfirmed": Confidence.WEAK,
+}
+NO_SNI = "google-no-sni"  # the row of Google's answer to a client that sent no server name
+NOT_PRODUCTS = {"benign-google", "captive-portal"}  # kinds that name no interceptor
+
+
+@dataclass(frozen=True)
+class _Row:
+    id: str
+    product: str
+    vendor: str
+    kind: str
+    certainty: str
+    requires: str
+    issuer: dict[str, re.Pattern[str]]
+    subject: dict[str, re.Pattern[str]]
+    hashes: frozenset[str]  # certificate SHA-1 and SHA-256 and SPKI SHA-256, hex
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A certificate or key that decides by itself."""
+
+    code: str  # known-forgery, leaked-key or state-interception
+    name: str
+    incident: str
+
+
+@lru_cache(maxsize=4)
+def _rows(trust: Trust) -> tuple[_Row, ...]:
+    return tuple(_row(raw) for raw in trust.interceptors["interceptor"])
+
+
+def _row(raw: dict[str, Any]) -> _Row:
+    return _Row(
+        id=raw["id"],
+        product=raw["product"],
+        vendor=raw["vendor"],
+        kind=raw["kind"],
+        certainty=raw["certainty"],
+        requires=raw.get("requires", ""),
+        issuer={label: re.compile(p) for label, p in raw.get("issuer_patterns", {}).items()},
+        subject={label: re.compile(p) for label, p in raw.get("subject_patterns", {}).items()},
+        hashes=frozenset(h.lower() for kind in ("sha1", "sha256", "spki_sha256") for h in raw.get(kind, ())),
+    )
+
+
+def attribute(presented: Iterable[Certificate], trust: Trust) -> Attribution | None:
+    """The first row of the catalogue that fits a foreign chain (leaf first), or None.
+
+    Call it only for chains that no known authority signed: a gated row counts on that.
+    """
+    chain = tuple(presented)
+    if not chain:
+        return None
+    authorities = [c.issuer for c in chain] + [c.subject for c in chain if c.is_ca]
+    for row in _rows(trust):
+        matched = _match(row, chain, authorities)
+        if matched is not None:
+            return Attribution(
+                row.id, row.product, row.vendor, row.kind, row.certainty, _CONFIDENCE[row.certainty], matched
+            )
+    return None
+
+
+def _match(row: _Row, chain: tuple[Certificate, ...], authorities: list[Name]) -> str | None:
+    for name in authorities:
+        if row.issuer and _fits(row.issuer, name):
+            return text_of(name)
+    if row.subject and _fits(row.subject, chain[0].subject):
+        return text_of(chain[0].subject)
+    if row.hashes:
+        by_hash = (c for c in chain if row.hashes & {c.sha1, c.sha256, c.spki_sha256})
+        return next((text_of(c.subject) for c in by_hash), None)
+    return None
+
+
+def _fits(patterns: dict[str, re.Pattern[str]], name: Name) -> bool:
+    """Every pattern matches the whole of some value of its attribute, within one name."""
+    return all(any(label == a and p.fullmatch(value) for a, value in name) for label, p in patterns.items())
+
+
+def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
+    """What the lists say of the leaf and of the keys that signed it. `path` holds only verified signatures."""
+    tables = trust.interceptors
+    for certificate in path:
+        for row in tables.get("known_forgery", ()):
+            if _is(certificate, row):
+                return Listed("known-forgery", row["subject"], row["incident"])
+        for code, table in (("leaked-key", "leaked_key"), ("state-interception", "state_key")):
+            for row in tables.get(table, ()):
+                if _is(certificate, row):
+                    return Listed(code, row["name"], row["source"])
+    return None
+
+
+def _is(certificate: Certificate, row: dict[str, Any]) -> bool:
+    return any(row.get(kind, "").lower() == getattr(certificate, kind) for kind in ("sha1", "sha256", "spki_sha256"))
+
+
+def is_portal_key(leaf: Certificate, trust: Trust) -> bool:
+    """Whether the leaf's key is one that Chromium knows as a captive portal's."""
+    return any(r["spki_sha256"] == leaf.spki_sha256 for r in trust.interceptors.get("captive_portal_spki", ()))

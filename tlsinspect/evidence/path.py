@@ -1,0 +1,418 @@
+"""Who signed the leaf: the path of signatures from it to a key we know, whatever the dates say.
+
+cryptography's verifier is asked first, at a time inside the leaf's own validity: where it accepts, that *is* the path,
+and the intersection of the validity periods on it is the window in which it would accept at any time. Where it refuses,
+our own walk tells a wrong signer from a right one whose certificate is old-fashioned. The walk is bounded: 10
+certificates, 64 signatures.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.verification import PolicyBuilder, VerificationError
+
+from tlsinspect.certificate import FIRST_MOMENT, LAST_MOMENT, POISON, Certificate, UnreadableError, extension, folded
+from tlsinspect.evidence.names import claims, is_address, matches
+from tlsinspect.model import Authority
+from tlsinspect.trust import Anchors, Intermediate, Trust
+
+MAX_CERTIFICATES = 10
+MAX_SIGNATURES = 64
+
+
+class Signer(StrEnum):
+    """Whose key the path of signatures leads to."""
+
+    GOOGLE = "google"  # one of Google's own root keys, or their stand-in
+    GOOGLE_INTERMEDIATE = "google-intermediate"  # a Google key we know; its certificate was not presented
+    GOOGLE_ALTERNATE = "google-alternate"  # another root of pki.goog/roots.pem
+    GOOGLE_HISTORICAL = "google-historical"  # a key Google once signed with, under a root that is no longer its own
+    FILE = "file"  # a certificate of the file the user named as authority
+    PUBLIC = "public"  # a root that browsers trust
+    UNKNOWN_INTERMEDIATE = "unknown-intermediate"  # says it is a Google intermediate we have no key of
+    IMPERSONATED = "impersonated"  # says it is an authority we know, whose key did not sign
+    PRIVATE = "private"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Path:
+    """What is known of the signer. `certificates` runs leaf … anchor where a path was found, else leaf … as far as
+    presented signatures lead."""
+
+    signer: Signer
+    certificates: tuple[Certificate, ...] = ()
+    not_before: datetime = FIRST_MOMENT
+    not_after: datetime = LAST_MOMENT
+    defect: str | None = None  # why cryptography's verifier refuses inside the window
+    claimed_authority: str | None = None  # the name impersonated, or of the unknown intermediate
+
+    @property
+    def leaf(self) -> Certificate:
+        return self.certificates[0]
+
+    @property
+    def issuing_key(self) -> str | None:
+        """SPKI SHA-256 of the key whose signature on the leaf was verified, or None."""
+        if len(self.certificates) > 1:
+            return self.certificates[1].spki_sha256
+        if self.certificates and self.leaf.self_issued and signed(self.leaf, self.leaf):
+            return self.leaf.spki_sha256
+        return None
+
+
+def find_path(
+    chain: tuple[bytes, ...], host: str, authority: Authority, at: datetime, trust: Trust, file: Anchors | None = None
+) -> Path:
+    """Find who signed the first certificate of `chain` (DER, as presented).
+
+    `at` only chooses among several valid paths; the answer itself knows no date. Only the first certificate is the
+    leaf: a genuine chain behind a foreign leaf proves nothing.
+    """
+    path = _find_path(chain, host, authority, trust, file, None)
+    if not path.not_before <= at <= path.not_after and path.certificates and _inside(path.leaf, at):
+        return _find_path(chain, host, authority, trust, file, at)
+    return path
+
+
+@lru_cache(maxsize=4096)
+def _find_path(
+    chain: tuple[bytes, ...],
+    host: str,
+    authority: Authority,
+    trust: Trust,
+    file: Anchors | None,
+    at: datetime | None,
+) -> Path:
+    try:
+        leaf = Certificate(chain[0])
+    except UnreadableError:
+        return Path(Signer.UNREADABLE)
+    pool = _readable(chain[1:MAX_CERTIFICATES])
+    search = _Search(leaf, pool, host, at)
+    for signer, anchors in _stores(authority, trust, file):
+        path = search.to_anchors(signer, anchors)
+        if path:
+            return path
+        if signer is Signer.GOOGLE and not trust.stand_in:
+            path = search.to_intermediates(trust.intermediates)
+            if path:
+                return path
+    return _foreign(search.presented(), pool, trust)
+
+
+def _stores(authority: Authority, trust: Trust, file: Anchors | None) -> Iterable[tuple[Signer, Anchors]]:
+    if authority is Authority.GOOGLE:
+        yield Signer.GOOGLE, trust.google
+        yield Signer.GOOGLE_ALTERNATE, trust.alternate
+    elif authority is Authority.FILE and file is not None:
+        yield Signer.FILE, file
+    yield Signer.PUBLIC, trust.public
+
+
+def _readable(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
+    """The certificates of `chain` that some reader takes, each once."""
+    found: dict[bytes, Certificate] = {}
+    for der in chain:
+        try:
+            found.setdefault(der, Certificate(der))
+        except UnreadableError:
+            continue
+    return tuple(found.values())
+
+
+class _Search:
+    """One leaf, the certificates presented with it, and a budget of signatures."""
+
+    def __init__(self, leaf: Certificate, pool: tuple[Certificate, ...], host: str, at: datetime | None) -> None:
+        self.leaf = leaf
+        self.pool = pool
+        self.at = at or _middle(leaf)
+        self.subject = _subject(leaf, host)
+        self.signatures_left = MAX_SIGNATURES
+
+    def to_anchors(self, signer: Signer, anchors: Anchors) -> Path | None:
+        accepted, _ = self._library(anchors, self.at)
+        if accepted:
+            return _path(signer, accepted)
+        walked = self._walk((self.leaf,), anchors.by_subject)
+        return self._judged(_path(signer, walked), anchors) if walked else None
+
+    def _judged(self, walked: Path, anchors: Anchors) -> Path:
+        """A path of our own with the library's verdict at a time when every certificate on it is valid."""
+        middle = walked.not_before + (walked.not_after - walked.not_before) / 2
+        accepted, refusal = self._library(anchors, middle)
+        return _path(walked.signer, accepted) if accepted else replace(walked, defect=refusal)
+
+    def to_intermediates(self, known: Sequence[Intermediate]) -> Path | None:
+        """A leaf signed by a Google key we know, sent without that key's certificate."""
+        for fact in known:
+            if fact.subject != self.leaf.issuer:
+                continue
+            anchor = _anchor_of(fact)
+            if self._signed(self.leaf, anchor) and _serves(self.leaf):
+                signer = Signer.GOOGLE_HISTORICAL if fact.historical else Signer.GOOGLE_INTERMEDIATE
+                return self._judged(_path(signer, (self.leaf, anchor)), Anchors(fact.cn, (anchor,)))
+        return None
+
+    def presented(self) -> tuple[Certificate, ...]:
+        """Leaf … as far up as the signatures among the presented certificates lead."""
+        path = [self.leaf]
+        while len(path) < MAX_CERTIFICATES:
+            child = path[-1]
+            issuers = (c for c in self.pool if c.subject_der == child.issuer_der and c not in path)
+            parent = next((c for c in issuers if self._signed(child, c)), None)
+            if parent is None:
+                break
+            path.append(parent)
+        return tuple(path)
+
+    def _library(self, anchors: Anchors, at: datetime) -> tuple[tuple[Certificate, ...], str]:
+        """The path cryptography accepts at the time `at`, or () and its refusal in its own words."""
+        if self.leaf.handle is None or self.subject is None or not len(anchors):
+            return (), self.leaf.defect or "no name that can be checked"
+        try:
+            verifier = PolicyBuilder().store(anchors.store).time(at).build_server_verifier(self.subject)
+            found = verifier.verify(self.leaf.handle, [c.handle for c in self.pool if c.handle is not None])
+        except (VerificationError, ValueError, UnsupportedAlgorithm) as refusal:
+            return (), " ".join(str(refusal).split())[:300]
+        known = {c.handle: c for c in (self.leaf, *self.pool, *anchors.certificates) if c.handle is not None}
+        return tuple(known[c] for c in found), ""
+
+    def _walk(
+        self, path: tuple[Certificate, ...], anchors: dict[bytes, list[Certificate]]
+    ) -> tuple[Certificate, ...] | None:
+        """RFC 5280 §6.1 without the dates: signatures, names, CA bit, path length, key usage, constraints, purpose."""
+        child = path[-1]
+        for anchor in anchors.get(child.issuer_der, ()):
+            if self._signed(child, anchor) and _permits(anchor, path):
+                return (*path, anchor)
+        if len(path) >= MAX_CERTIFICATES:
+            return None
+        for parent in self.pool:
+            fits = parent.subject_der == child.issuer_der and parent not in path and _may_sign(parent, path)
+            if fits and self._signed(child, parent):
+                found = self._walk((*path, parent), anchors)
+                if found:
+                    return found
+        return None
+
+    def _signed(self, child: Certificate, parent: Certificate) -> bool:
+        if self.signatures_left <= 0:
+            return False
+        self.signatures_left -= 1
+        return signed(child, parent)
+
+
+def signed(child: Certificate, parent: Certificate) -> bool:
+    """Whether the key of `parent` made the signature on `child`. SHA-1 counts: the question is who, not how well."""
+    if child.handle is None or parent.handle is None:
+        return False
+    try:
+        _verify(child.handle, parent.handle.public_key())
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def _verify(child: x509.Certificate, key: object) -> None:
+    signature, signed_bytes = child.signature, child.tbs_certificate_bytes
+    parameters, digest = child.signature_algorithm_parameters, child.signature_hash_algorithm
+    if isinstance(key, rsa.RSAPublicKey):
+        if not isinstance(parameters, padding.PKCS1v15 | padding.PSS) or digest is None:
+            raise InvalidSignature
+        key.verify(signature, signed_bytes, parameters, digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        if not isinstance(parameters, ec.ECDSA) or digest is None:
+            raise InvalidSignature
+        key.verify(signature, signed_bytes, parameters)
+    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        key.verify(signature, signed_bytes)
+    else:
+        raise InvalidSignature
+
+
+_KNOWN_EXTENSIONS = {
+    ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.KEY_USAGE,
+    ExtensionOID.EXTENDED_KEY_USAGE,
+    ExtensionOID.NAME_CONSTRAINTS,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.CERTIFICATE_POLICIES,
+    ExtensionOID.POLICY_CONSTRAINTS,
+    ExtensionOID.INHIBIT_ANY_POLICY,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+    POISON,  # judged by a rule of its own
+}
+_SERVER_PURPOSES = {
+    ExtendedKeyUsageOID.SERVER_AUTH,
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    x509.ObjectIdentifier("2.16.840.1.113730.4.1"),  # Netscape server gated crypto, in Google's chains until 2013
+    x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"),  # Microsoft's
+}
+
+
+def _may_sign(parent: Certificate, path: tuple[Certificate, ...]) -> bool:
+    """Whether `parent` may stand above `path`: RFC 5280 §6.1.4 k-n, and EKU as browsers read it."""
+    if parent.handle is None:
+        return False
+    try:
+        constraints = extension(parent.handle, x509.BasicConstraints)
+        usage = extension(parent.handle, x509.KeyUsage)
+    except (ValueError, x509.DuplicateExtension):
+        return False
+    if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
+        return False
+    below = sum(1 for c in path[1:] if not c.self_issued)
+    too_long = constraints.path_length is not None and below > constraints.path_length
+    return not too_long and _serves(parent) and _permits(parent, path)
+
+
+def _serves(certificate: Certificate) -> bool:
+    """No critical extension we do not understand, and a purpose that includes servers where purposes are named."""
+    if certificate.handle is None:
+        return False
+    try:
+        unknown = any(e.critical and e.oid not in _KNOWN_EXTENSIONS for e in certificate.handle.extensions)
+        purposes = extension(certificate.handle, x509.ExtendedKeyUsage)
+    except (ValueError, x509.DuplicateExtension):
+        return False
+    return not unknown and (purposes is None or any(p in _SERVER_PURPOSES for p in purposes))
+
+
+def _permits(ca: Certificate, path: tuple[Certificate, ...]) -> bool:
+    """Name constraints of `ca` on the leaf's names (RFC 5280 §4.2.1.10); and the leaf's own purpose."""
+    if ca.handle is None or not _serves(path[0]):
+        return False
+    try:
+        constraints = extension(ca.handle, x509.NameConstraints)
+    except (ValueError, x509.DuplicateExtension):
+        return False
+    if constraints is None:
+        return True
+    permitted, excluded = constraints.permitted_subtrees or [], constraints.excluded_subtrees or []
+    names: list[tuple[type, str]] = [(x509.DNSName, n) for n in path[0].dns_names]
+    names += [(x509.IPAddress, a) for a in path[0].ip_addresses]
+    return all(_allowed(kind, name, permitted, excluded) for kind, name in names)
+
+
+def _allowed(
+    kind: type, name: str, permitted: Iterable[x509.GeneralName], excluded: Iterable[x509.GeneralName]
+) -> bool:
+    inside = [_within(name, tree) for tree in permitted if isinstance(tree, kind)]
+    return (any(inside) or not inside) and not any(_within(name, t) for t in excluded if isinstance(t, kind))
+
+
+def _within(name: str, tree: x509.GeneralName) -> bool:
+    if isinstance(tree, x509.IPAddress):
+        network = tree.value
+        if not isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network):
+            return False
+        return ipaddress.ip_address(name) in network
+    base, name = str(tree.value).lower().lstrip("."), name.lower()
+    # A wildcard is inside an excluded subtree when any name it covers is (CVE-2025-61727).
+    return not base or name == base or name.endswith("." + base) or matches(name, base)
+
+
+def _path(signer: Signer, certificates: tuple[Certificate, ...], defect: str | None = None) -> Path:
+    return Path(
+        signer,
+        certificates,
+        not_before=max(c.not_before for c in certificates),
+        not_after=min(c.not_after for c in certificates),
+        defect=defect,
+    )
+
+
+def _middle(leaf: Certificate) -> datetime:
+    return leaf.not_before + (leaf.not_after - leaf.not_before) / 2
+
+
+def _inside(leaf: Certificate, at: datetime) -> bool:
+    return leaf.not_before <= at <= leaf.not_after
+
+
+def _subject(leaf: Certificate, host: str) -> x509.verification.Subject | None:
+    """What cryptography is asked about: the requested name where the leaf claims it, else one of the leaf's own, so
+    that the question who signed does not depend on the name."""
+    own = (*leaf.dns_names, *leaf.ip_addresses)
+    name = host if claims(leaf, host) else next(iter(own), "").replace("*", "any", 1)
+    try:
+        if is_address(name):
+            return x509.IPAddress(ipaddress.ip_address(name))
+        return x509.DNSName(name) if name else None
+    except ValueError:
+        return None  # underscores and the like: names the verifier cannot be asked about
+
+
+@lru_cache(maxsize=64)
+def _anchor_of(fact: Intermediate) -> Certificate:
+    """A known name and key as a trust anchor. The certificate is only the form in which the verifier takes it: it is
+    signed by a throw-away key, and nobody verifies the signature of an anchor."""
+    throwaway = ec.generate_private_key(ec.SECP256R1())
+    key = load_der_public_key(fact.spki)
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise ValueError("an intermediate of this kind is not known")
+    name = x509.Name.from_bytes(fact.subject_der)
+    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    made = (
+        x509.CertificateBuilder(name, name, key, 1, fact.not_before, fact.not_after)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier(bytes.fromhex(fact.key_id)), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier(bytes.fromhex(fact.key_id), None, None), critical=False)
+        .sign(throwaway, hashes.SHA256())
+    )
+    return Certificate(made.public_bytes(Encoding.DER))
+
+
+# -- foreign chains -------------------------------------------------------------------------------------------------
+
+
+def _foreign(presented: tuple[Certificate, ...], pool: tuple[Certificate, ...], trust: Trust) -> Path:
+    """No key we know signed: does the chain say it was one?"""
+    claimed = next((c for c in presented if _false_claim(c, trust)), None)
+    if claimed is not None:
+        return Path(Signer.IMPERSONATED, presented, claimed_authority=_issuer_title(claimed))
+    leaf = presented[0]
+    if _unknown_google_intermediate(leaf, pool, trust):
+        return Path(Signer.UNKNOWN_INTERMEDIATE, presented, claimed_authority=_issuer_title(leaf))
+    return Path(Signer.PRIVATE, presented)
+
+
+def _issuer_title(certificate: Certificate) -> str:
+    return next((v for label, v in certificate.issuer if label == "CN"), "") or str(certificate.issuer)
+
+
+def _false_claim(certificate: Certificate, trust: Trust) -> bool:
+    """The issuer's name is that of an authority we know, and none of that authority's keys made the signature."""
+    issuer = folded(certificate.issuer)
+    sets = (trust.google, trust.alternate, trust.public)
+    roots = [c for anchors in sets for c in anchors.by_name.get(issuer, ())]
+    intermediates = [_anchor_of(i) for i in trust.intermediates if folded(i.subject) == issuer]
+    known = roots + intermediates
+    return bool(known) and not any(signed(certificate, authority) for authority in known)
+
+
+def _unknown_google_intermediate(leaf: Certificate, pool: tuple[Certificate, ...], trust: Trust) -> bool:
+    """The issuer is named as Google names its intermediates, by a name and a key id we have never seen, and was not
+    presented: it may be a new one."""
+    issuer = dict(leaf.issuer)
+    named_so = issuer.get("O") in ("Google Trust Services", "Google Trust Services LLC") and issuer.get("C") == "US"
+    key_id = leaf.authority_key_id
+    seen = key_id is not None and any(i.key_id == key_id.hex() for i in trust.intermediates)
+    presented = any(c.subject_der == leaf.issuer_der for c in pool)
+    return named_so and key_id is not None and not seen and not presented and not leaf.self_issued

@@ -1,0 +1,33 @@
+"""Whether bytes from a revocation host are a certificate or CRL that a known Google key signed."""
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from tlsinspect.certificate import Certificate, UnreadableError
+from tlsinspect.trust import Trust
+
+
+def is_signed_object(body: bytes, trust: Trust) -> bool:
+    """A certificate holding, or a CRL signed by, a key of Google's roots or known intermediates."""
+    return _is_known_certificate(body, trust) or _is_signed_crl(body, trust)
+
+
+def _is_known_certificate(body: bytes, trust: Trust) -> bool:
+    try:
+        certificate = Certificate(body)
+    except UnreadableError:
+        return False
+    known = {i.spki_sha256 for i in trust.intermediates} | trust.google.keys | trust.alternate.keys
+    return certificate.spki_sha256 in known
+
+
+def _is_signed_crl(body: bytes, trust: Trust) -> bool:
+    try:
+        crl = x509.load_der_x509_crl(body)
+        issuer = crl.issuer.public_bytes()
+        keys = [c.spki for a in (trust.google, trust.alternate) for c in a.by_subject.get(issuer, ())]
+        keys += [i.spki for i in trust.intermediates if i.subject_der == issuer]
+        return any(crl.is_signature_valid(load_der_public_key(key)) for key in keys)  # type: ignore[arg-type]
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False

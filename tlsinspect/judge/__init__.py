@@ -1,0 +1,159 @@
+"""From observations to assessments. Pure: the same observations, trust data and time give the same bytes.
+
+`rules` decides, `establish` reads the facts it decides on, `words` says it. This file puts them together: first what
+all observations of a run prove together (the time, shared keys), then each endpoint by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tlsinspect.certificate import Certificate, UnreadableError, text_of
+from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
+from tlsinspect.evidence.clock import Bounds, witness
+from tlsinspect.evidence.crosshost import Foreign, shared_keys
+from tlsinspect.evidence.path import Path
+from tlsinspect.judge.establish import Context, Established, establish, is_proven, path_of
+from tlsinspect.judge.findings import findings
+from tlsinspect.judge.rules import WORST_FIRST, decide
+from tlsinspect.judge.values import values
+from tlsinspect.judge.words import explanation, finding, remedy
+from tlsinspect.model import (
+    Assessment,
+    Attribution,
+    Basis,
+    Endpoint,
+    Observation,
+)
+from tlsinspect.trust import Anchors, Trust
+
+
+@dataclass(frozen=True)
+class Observed:
+    """An endpoint and every observation made of it in a run."""
+
+    endpoint: Endpoint
+    observations: tuple[Observation, ...]
+
+
+def judge_run(
+    observed: Sequence[Observed],
+    trust: Trust,
+    local: datetime,
+    *,
+    basis: Basis = Basis.LIVE,
+    vouched: bool = False,
+    exact_time: bool = False,
+    portal: str = "",
+    files: Mapping[str, Anchors] | None = None,
+) -> tuple[tuple[Assessment, ...], Bounds]:
+    """Judge a run: one assessment an endpoint, in order, and what the run proves about the time.
+
+    `local` is the local clock at one moment of the run; with `exact_time` it is the true time too. `portal` says how a
+    captive portal showed itself on this network, if it did.
+    """
+    bounds = Bounds(local, trust.released, exact=exact_time)
+    context = Context(trust, bounds, basis, vouched, portal=portal, files=files or {})
+    context = replace(context, bounds=_time(observed, context))
+    context = replace(context, shared=shared_keys(_foreign(observed, context)))
+    return tuple(_assess(o, context) for o in observed), context.bounds
+
+
+def _time(observed: Sequence[Observed], context: Context) -> Bounds:
+    """Bounds on true time from every session whose leaf is proven."""
+    witnesses, since = [], []
+    for o in observed:
+        for seen in o.observations:
+            path = path_of(o.endpoint, seen, context)
+            if path is None or not is_proven(path, o.endpoint.authority):
+                continue
+            since.append((path.leaf.spki_sha256, path.not_before))
+            live = context.basis is Basis.LIVE and seen.tls is not None and seen.tls.completed
+            told = witness(o.endpoint.host, path.leaf.spki_sha256, seen.http) if live else None
+            if told is not None:
+                witnesses.append(told)
+    return replace(context.bounds, witnesses=tuple(witnesses), proven_since=tuple(since))
+
+
+def _foreign(observed: Sequence[Observed], context: Context) -> list[Foreign]:
+    found = []
+    for o in observed:
+        for seen in o.observations:
+            path = path_of(o.endpoint, seen, context)
+            if path is not None and path.signer.value in ("private", "impersonated"):
+                found.append(Foreign(o.endpoint.host, path.issuing_key, path.leaf.spki_sha256))
+    return found
+
+
+def _assess(observed: Observed, context: Context) -> Assessment:
+    """The worst of an endpoint's observations, and `mixed` where they differ."""
+    each = [_assess_one(observed.endpoint, seen, context) for seen in observed.observations]
+    worst = min(each, key=lambda a: WORST_FIRST.index(a.verdict))
+    if len({a.verdict for a in each}) == 1:
+        return replace(worst, observations=observed.observations)
+    slices = ", ".join(f"{a.verdict} at {_slice(a.observations[0])}" for a in each)
+    mixed = finding("mixed", {"slices": slices})
+    return replace(worst, findings=(mixed, *worst.findings), observations=observed.observations)
+
+
+def _slice(seen: Observation) -> str:
+    return f"try {seen.attempt}" + (f" ({seen.address})" if seen.address else "")
+
+
+def _assess_one(endpoint: Endpoint, seen: Observation, context: Context) -> Assessment:
+    established = establish(endpoint, seen, context)
+    decision = decide(established.facts)
+    product = _attribution(established, seen, context)
+    words = values(endpoint, seen, established, product, context)
+    return Assessment(
+        endpoint=endpoint,
+        route=seen.route,
+        verdict=decision.verdict,
+        confidence=decision.confidence,
+        basis=context.basis,
+        rule=decision.rule.id,
+        explanation=explanation(decision.rule.id, words),
+        remedy=remedy(decision.rule.id, words),
+        findings=findings(decision, seen, established, product, context, words),
+        attribution=product if product and product.kind not in NOT_PRODUCTS else None,
+        issuer=_issuer(established.path),
+        path=_titles(established),
+        not_after=_leaf_end(established.path),
+        observations=(seen,),
+    )
+
+
+def _attribution(established: Established, seen: Observation, context: Context) -> Attribution | None:
+    path = established.path
+    if path is None or not path.certificates or established.facts.proven or established.facts.public or not seen.tls:
+        return None
+    return attribute(_presented(seen.tls.chain), context.trust)
+
+
+def _presented(chain: Sequence[bytes]) -> list[Certificate]:
+    readable = []
+    for der in chain[:10]:
+        try:
+            readable.append(Certificate(der))
+        except UnreadableError:
+            continue
+    return readable
+
+
+def _issuer(path: Path | None) -> str | None:
+    return text_of(path.leaf.issuer) if path is not None and path.certificates else None
+
+
+def _titles(established: Established) -> tuple[str, ...]:
+    """The path from the leaf's issuer to its anchor, where there is an anchor."""
+    path, facts = established.path, established.facts
+    if path is None or not (facts.proven or facts.public):
+        return ()
+    return tuple(c.title for c in path.certificates[1:])
+
+
+def _leaf_end(path: Path | None) -> datetime | None:
+    return path.leaf.not_after if path is not None and path.certificates else None
+
+
+__all__ = ["Observed", "judge_run"]

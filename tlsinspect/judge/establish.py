@@ -1,0 +1,219 @@
+"""From an observation and the evidence to `Facts`: each closed answer the rule table asks for, established here."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from tlsinspect.evidence.attribution import Listed, listed
+from tlsinspect.evidence.clock import Bounds, DateVerdict, judge_dates
+from tlsinspect.evidence.crosshost import Shared
+from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
+from tlsinspect.evidence.path import Path, Signer, find_path
+from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
+from tlsinspect.model import Authority, Basis, Endpoint, Observation, Reason, Stage
+from tlsinspect.trust import Anchors, Trust
+
+REFUSALS = (403, 451)  # statuses with which a filter says no
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one run knows beyond the single observation."""
+
+    trust: Trust
+    bounds: Bounds
+    basis: Basis = Basis.LIVE
+    vouched: bool = False  # the caller says that whoever sent the chain holds its key
+    shared: Shared = field(default_factory=lambda: Shared(frozenset(), frozenset()))
+    portal: str = ""  # how a captive portal showed itself on this network, or ""
+    files: Mapping[str, Anchors] = field(default_factory=dict)  # authority files, by path
+
+
+@dataclass(frozen=True)
+class Established:
+    """The facts of one observation and the evidence they were read from."""
+
+    facts: Facts
+    path: Path | None
+    dates: DateVerdict | None
+    listed: Listed | None
+
+
+def path_of(endpoint: Endpoint, observation: Observation, context: Context) -> Path | None:
+    """Who signed, or None where no certificate was seen."""
+    if observation.tls is None or not observation.tls.chain:
+        unreadable = observation.failure is not None and observation.failure.reason is Reason.CERTIFICATE_UNREADABLE
+        return Path(Signer.UNREADABLE) if unreadable else None
+    anchors = context.files.get(endpoint.authority_file or "")
+    at = context.bounds.local
+    return find_path(observation.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors)
+
+
+def is_proven(path: Path | None, authority: Authority) -> bool:
+    """Whether who must have signed did: the same answer as `Facts.proven`, before there are facts."""
+    return path is not None and Facts(authority=authority, signer=path.signer.value).proven
+
+
+def establish(endpoint: Endpoint, observation: Observation, context: Context) -> Established:
+    path = path_of(endpoint, observation, context)
+    portal = portal_in(observation, context.trust) or context.portal
+    if path is None:
+        facts = Facts(
+            authority=endpoint.authority,
+            basis=context.basis,
+            absence=_absence(observation, bool(portal)),
+            portal=bool(portal),
+            stand_in=_stand_in(endpoint, context),
+        )
+        return Established(facts, None, None, None)
+    if path.signer is Signer.UNREADABLE:
+        facts = Facts(
+            authority=endpoint.authority,
+            basis=context.basis,
+            signer="unreadable",
+            stand_in=_stand_in(endpoint, context),
+        )
+        return Established(facts, path, None, None)
+    return _from_certificate(endpoint, observation, context, path, bool(portal))
+
+
+def _from_certificate(
+    endpoint: Endpoint, observation: Observation, context: Context, path: Path, portal: bool
+) -> Established:
+    leaf, proven = path.leaf, is_proven(path, endpoint.authority)
+    dates = judge_dates(path.not_before, path.not_after, context.bounds, leaf.spki_sha256) if proven else None
+    found = listed(path.certificates, context.trust)
+    facts = Facts(
+        authority=endpoint.authority,
+        basis=context.basis,
+        portal=portal,
+        listed=found.code if found else "",  # type: ignore[arg-type]  # codes are the literals of ListedFact
+        poisoned=leaf.poisoned,
+        signer=path.signer.value,
+        name=claim(endpoint, observation, path, proven, context.trust).value,
+        shared_key=_shared(path, context.shared),
+        outdated=context.trust.is_outdated(context.bounds.local),
+        possession=_possession(observation, context),
+        dates=dates.dates.value if dates else "valid",
+        dates_confidence=dates.confidence if dates else Facts().dates_confidence,
+        defect=path.defect is not None or leaf.defect is not None,
+        weak_key=leaf.weak_key is not None,
+        time_proven=dates.proven if dates else True,
+        stand_in=_stand_in(endpoint, context),
+    )
+    return Established(facts, path, dates, found)
+
+
+def _stand_in(endpoint: Endpoint, context: Context) -> bool:
+    return context.trust.stand_in is not None and endpoint.authority is Authority.GOOGLE
+
+
+def claim(endpoint: Endpoint, observation: Observation, path: Path, proven: bool, trust: Trust) -> Claim:
+    """Whether the leaf claims the requested name. For a leaf that is not proven the address connected to counts too:
+    some interceptors write that instead of the name."""
+    leaf, host = path.leaf, endpoint.host
+    if claims(leaf, host) or (not proven and observation.address and claims(leaf, observation.address)):
+        return Claim.CLAIMED
+    if cn_claims(leaf, host):
+        # Where there is a subjectAltName, a common name beside it was never meant to be looked at.
+        return Claim.OTHER if proven and leaf.dns_names else Claim.CN_ONLY
+    if not has_names(leaf):
+        return Claim.NONE
+    google = path.signer is Signer.GOOGLE and any(trust.is_google_name(name) for name in leaf.dns_names)
+    return Claim.OTHER_GOOGLE if google else Claim.OTHER
+
+
+def _shared(path: Path, shared: Shared) -> bool:
+    return path.issuing_key in shared.issuing_keys or path.leaf.spki_sha256 in shared.leaf_keys
+
+
+def _possession(observation: Observation, context: Context) -> PossessionFact:
+    if context.basis is not Basis.LIVE:
+        return "proven" if context.vouched else "unproven"
+    return "proven" if observation.tls is not None and observation.tls.completed else "failed"
+
+
+# -- no certificate -------------------------------------------------------------------------------------------------
+
+_BY_REASON: dict[Reason, AbsenceFact] = {
+    Reason.PROXY_AUTH_REQUIRED: "proxy-auth",
+    Reason.PROXY_DENIED: "proxy-denied",
+    Reason.PROXY_REDIRECT: "proxy-denied",
+    Reason.PROXY_PORTAL: "portal",
+    Reason.CANCELLED: "cancelled",
+}
+_BY_STAGE: dict[Stage, AbsenceFact] = {
+    Stage.DNS: "dns",
+    Stage.TCP: "tcp",
+    Stage.PROXY: "proxy",
+    Stage.TLS: "tls",
+    Stage.HTTP: "tls",
+}
+
+
+def _absence(observation: Observation, portal: bool) -> AbsenceFact:
+    failure = observation.failure
+    if failure is None:
+        return "tls"
+    if failure.reason in _BY_REASON:
+        return _BY_REASON[failure.reason]
+    if portal and failure.stage is not Stage.PROXY:
+        return "portal"
+    if failure.reason is Reason.NOT_TLS:
+        answer = plain_http(observation.first_bytes)
+        return "block-page" if answer is not None and answer[0] in REFUSALS else "not-tls"
+    if observation.control and failure.stage is Stage.TLS:
+        return "filtered"
+    if _sinkholed(observation):
+        return "sinkhole"
+    return _BY_STAGE[failure.stage]
+
+
+def _sinkholed(observation: Observation) -> bool:
+    """Resolved to addresses that lead nowhere, as hosts files and DNS filters have it."""
+    nowhere = [ipaddress.ip_address(a) for a in observation.addresses]
+    return (
+        observation.address_source == "dns"
+        and bool(nowhere)
+        and all(a.is_unspecified or a.is_loopback for a in nowhere)
+    )
+
+
+def portal_in(observation: Observation, trust: Trust) -> str:
+    """How this observation itself shows a captive portal, or ""."""
+    if observation.proxy is not None and observation.proxy.status == 511:
+        return "the proxy answers with status 511 (RFC 6585)"
+    answer = plain_http(observation.first_bytes)
+    if answer is None:
+        return ""
+    status, location = answer
+    return portal_sign(status, location, trust)
+
+
+def portal_sign(status: int, location: str | None, trust: Trust) -> str:
+    """Whether a plain-HTTP answer for a Google host is a captive portal's: 511, or a redirect away from Google."""
+    if status == 511:
+        return "an answer with status 511 (RFC 6585)"
+    target = urlsplit_host(location)
+    if 300 <= status < 400 and target and not trust.is_google_name(target):
+        return f"a redirect to {target}"
+    return ""
+
+
+def urlsplit_host(location: str | None) -> str | None:
+    try:
+        return urlsplit(location or "").hostname
+    except ValueError:
+        return None
+
+
+def plain_http(first_bytes: bytes | None) -> tuple[int, str | None] | None:
+    """Status and Location where what came instead of TLS is an HTTP answer."""
+    lines = (first_bytes or b"").split(b"\n\r\n")[0].split(b"\n")
+    words = lines[0].split()
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        return None
+    fields = (line.partition(b":") for line in lines[1:])
+    location = next((v.strip().decode("latin-1") for k, _, v in fields if k.strip().lower() == b"location"), None)
+    return int(words[1][:4]), location

@@ -1,0 +1,153 @@
+"""Everything worth saying beside the verdict. Findings name and explain; none of them moves it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
+from tlsinspect.evidence.clock import skew
+from tlsinspect.evidence.path import Path, signed
+from tlsinspect.judge.establish import Context, Established, urlsplit_host
+from tlsinspect.judge.rules import Decision
+from tlsinspect.judge.words import finding, rule_finding
+from tlsinspect.model import Attribution, Authority, Finding, Observation, Reason, Verdict
+
+_OLD_PROTOCOLS = {"SSLv3", "TLSv1", "TLSv1.1"}
+
+
+def findings(
+    decision: Decision,
+    seen: Observation,
+    established: Established,
+    product: Attribution | None,
+    context: Context,
+    words: Mapping[str, str],
+) -> tuple[Finding, ...]:
+    """The findings of one observation, most telling first, each code once."""
+    found = [
+        *(rule_finding(rule, words) for rule in decision.also),
+        *_signer(decision, established, words),
+        *_product(product, words),
+        *_names(decision, established, product, words),
+        *_shared(established, context),
+        *_certificate(established, context, words),
+        *_handshake(seen),
+        *_answers(seen, words),
+        *(finding(cap, {}, words) for cap in decision.caps),
+        *_run(decision, established, context, words),
+    ]
+    return tuple({f.code: f for f in reversed(found)}.values())[::-1]
+
+
+def _signer(decision: Decision, established: Established, words: Mapping[str, str]) -> Iterator[Finding]:
+    facts, path = established.facts, established.path
+    if path is None or not path.certificates:
+        return
+    if decision.verdict is Verdict.WRONG_HOST and not facts.proven:
+        yield finding("not-google", {}, words)
+    if facts.signer == "google-alternate" and decision.verdict is not Verdict.GENUINE:
+        yield finding("root-alternate", {}, words)
+    if facts.signer == "impersonated" and decision.rule.id == "issuer-impersonated":
+        yield rule_finding("issuer-impersonated", words)
+
+
+def _product(product: Attribution | None, words: Mapping[str, str]) -> Iterator[Finding]:
+    if product is None or product.kind in NOT_PRODUCTS:
+        return
+    yield finding("interceptor-match", {"id": product.id, "matched": product.matched}, words)
+    if product.id == "gen-untrusted":
+        yield finding("upstream-untrusted", {}, words)
+
+
+def _names(
+    decision: Decision, established: Established, product: Attribution | None, words: Mapping[str, str]
+) -> Iterator[Finding]:
+    facts, path = established.facts, established.path
+    if decision.verdict is Verdict.WRONG_HOST and facts.name == "other-google":
+        yield finding("other-google-name", {"names": words["names"]}, words)
+    if product is not None and product.id == NO_SNI and not facts.proven:
+        yield finding("no-sni-certificate")
+    foreign = path is not None and path.certificates and not facts.proven
+    if path is not None and foreign and path.leaf.self_issued and signed(path.leaf, path.leaf):
+        yield finding("self-signed")
+
+
+def _shared(established: Established, context: Context) -> Iterator[Finding]:
+    path = established.path
+    if path is None or not path.certificates or established.facts.proven:
+        return
+    if path.issuing_key in context.shared.issuing_keys:
+        yield finding("same-issuing-key-many-hosts", {"spki_sha256": path.issuing_key or ""})
+    if path.leaf.spki_sha256 in context.shared.leaf_keys:
+        claimed = established.facts.claimed
+        yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
+
+
+def _certificate(established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
+    path = established.path
+    if path is None or not path.certificates:
+        return
+    leaf = path.leaf
+    if leaf.defect is not None:
+        yield finding("malformed-certificate", {"defect": leaf.defect}, words)
+    if not established.facts.proven:
+        yield from _unproven_dates(path, context, words)
+        if is_portal_key(leaf, context.trust):
+            yield finding("captive-portal-key")
+
+
+def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
+    interval = context.bounds.interval()
+    now = interval[0] if interval else context.bounds.local
+    if path.leaf.not_after < now:
+        yield finding("certificate-expired", {"not_after": words["not_after"]}, words)
+    if path.leaf.not_before > now:
+        yield finding("certificate-not-yet-valid", {"not_before": words["not_before"]}, words)
+
+
+def _handshake(seen: Observation) -> Iterator[Finding]:
+    if seen.tls is None:
+        return
+    failed = next((h for h in seen.hellos if h.outcome != "certificate"), None)
+    if failed is not None and seen.tls.chain:
+        values = {"failed": failed.hello, "outcome": failed.outcome, "worked": seen.tls.hello}
+        yield finding("hello-dependent", values)
+    if seen.tls.protocol in _OLD_PROTOCOLS:
+        yield finding("tls-downgraded", {"protocol": seen.tls.protocol or ""})
+    if seen.tls.completed and seen.tls.alpn is None:
+        yield finding("alpn-dropped")
+
+
+def _answers(seen: Observation, words: Mapping[str, str]) -> Iterator[Finding]:
+    if seen.proxy is not None and seen.failure is not None and seen.failure.reason is Reason.PROXY_AUTH_REQUIRED:
+        yield finding("proxy-auth-required", {"schemes": ", ".join(seen.proxy.schemes)}, words)
+    elif seen.proxy is not None and seen.proxy.schemes:
+        yield finding("proxy-authenticated", {"schemes": ", ".join(seen.proxy.schemes)})
+    if seen.http is None:
+        return
+    if seen.http.status in (401, 403, 407, 451):
+        yield finding("http-refused", {"status": str(seen.http.status)})
+    target = urlsplit_host(seen.http.location)
+    if target and target != seen.host:
+        yield finding("http-redirected-elsewhere", {"location": target})
+
+
+def _run(decision: Decision, established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
+    facts = established.facts
+    if facts.proven and facts.seen:
+        yield from clock_findings(context, words)
+        if not facts.revoked:
+            yield finding("revocation-not-checked")
+    if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
+        yield finding("portal-on-network", {}, words)
+    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.local):
+        yield finding("trust-data-old", {}, words)
+
+
+def clock_findings(context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
+    """What is proven of the local clock."""
+    off = skew(context.bounds)
+    if off is not None:
+        seconds = {"least_seconds": str(int(off[0].total_seconds()))}
+        yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", seconds, words)
+    for dropped in context.bounds.dropped():
+        yield finding("clock-witness-dropped", {"host": dropped.host})

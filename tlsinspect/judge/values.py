@@ -1,0 +1,133 @@
+"""The values that fill the sentences of `wording.toml`, as text."""
+
+from tlsinspect.certificate import title_of
+from tlsinspect.evidence.clock import skew
+from tlsinspect.judge.establish import Context, Established, plain_http, portal_in
+from tlsinspect.judge.words import day, skew_sentence, span
+from tlsinspect.model import Attribution, Authority, Endpoint, Observation, Reason
+
+# What a reason means, for people. `{detail}` of a failure is added where it says more.
+REASONS: dict[Reason, str] = {
+    Reason.NAME_NOT_FOUND: "no such name",
+    Reason.DNS_FAILED: "the DNS server gave no answer",
+    Reason.REFUSED: "connection refused",
+    Reason.NO_ROUTE: "no route to the address",
+    Reason.TIMEOUT: "no answer in time",
+    Reason.RESET: "connection reset",
+    Reason.CLOSED: "connection closed",
+    Reason.PROXY_AUTH_REQUIRED: "the proxy asks for credentials",
+    Reason.PROXY_DENIED: "the proxy refuses",
+    Reason.PROXY_REDIRECT: "the proxy redirects elsewhere",
+    Reason.PROXY_PORTAL: "the proxy asks to sign in to the network",
+    Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
+    Reason.PROXY_NOT_HTTP: "the proxy's answer is not HTTP",
+    Reason.PROXY_ANSWER_TOO_LONG: "the proxy's answer does not end",
+    Reason.NOT_TLS: "not TLS",
+    Reason.ALERT: "TLS alert",
+    Reason.TLS_ERROR: "TLS error",
+    Reason.CERTIFICATE_UNREADABLE: "unreadable certificate",
+    Reason.CANCELLED: "interrupted",
+}
+_SIGNERS = {
+    "google": "signed by Google's authority, which serves other customers too",
+    "google-intermediate": "signed by Google's authority, which serves other customers too",
+    "google-alternate": "a public authority",
+    "google-historical": "signed by an authority Google used in years past",
+    "file": "the authority you named",
+    "public": "a public authority",
+    "private": "nobody public",
+    "impersonated": "nobody public, under a false name",
+    "unknown-intermediate": "an authority not known here",
+}
+
+
+def values(
+    endpoint: Endpoint, seen: Observation, established: Established, product: Attribution | None, context: Context
+) -> dict[str, str]:
+    """Everything the wording may ask for about one observation."""
+    return {
+        "host": endpoint.host,
+        "port": str(endpoint.port),
+        "proxy": seen.route.proxy or "",
+        "address": seen.address or ", ".join(seen.addresses) or "unknown",
+        "portal": portal_in(seen, context.trust) or context.portal,
+        "expected": _expected(endpoint, context),
+        "expected_capital": _expected(endpoint, context)[0].upper() + _expected(endpoint, context)[1:],
+        "trust_name": context.trust.facts.name,
+        "data_date": context.trust.facts.date,
+        "data_age": str(context.trust.age_days(context.bounds.local)),
+        "skew": skew_sentence(skew(context.bounds)),
+        **_failure_values(seen),
+        **_product_values(product),
+        **_certificate_values(seen, established, context),
+    }
+
+
+def _expected(endpoint: Endpoint, context: Context) -> str:
+    if endpoint.authority is Authority.GOOGLE:
+        return "the stand-in for Google's root" if context.trust.stand_in else "a Google root"
+    return "the authority you named" if endpoint.authority is Authority.FILE else "a public root"
+
+
+def _failure_values(seen: Observation) -> dict[str, str]:
+    failure, proxy = seen.failure, seen.proxy
+    status = str(proxy.status) if proxy else ""
+    answer = plain_http(seen.first_bytes)
+    words = REASONS[failure.reason] if failure else ""
+    return {
+        "reason": words,
+        "detail": f"{words} ({failure.detail})" if failure and failure.detail else words,
+        "status": str(answer[0]) if answer else status,
+        "schemes": ", ".join(proxy.schemes) if proxy and proxy.schemes else "of a kind it does not name",
+    }
+
+
+def _product_values(product: Attribution | None) -> dict[str, str]:
+    if product is None:
+        return {"by": "", "in_product": ""}
+    return {
+        "by": f" by {product.product} ({product.confidence})",
+        "in_product": f" in {product.product}",
+        "product": product.product,
+        "confidence": product.confidence,
+        "matched": product.matched,
+    }
+
+
+def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:
+    path, found = established.path, established.listed
+    if path is None or not path.certificates:
+        detail = seen.failure.detail if seen.failure else ""
+        return {"defect_clause": f" ({detail})" if detail else ""}
+    leaf = path.leaf
+    names = [*leaf.dns_names, *leaf.ip_addresses] or [v for label, v in leaf.subject if label == "CN"]
+    return {
+        "issuer": title_of(leaf.issuer),
+        "names": ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "no host at all",
+        "signer_words": _SIGNERS.get(path.signer, ""),
+        "claimed_authority": path.claimed_authority or "",
+        "anchor": path.certificates[-1].title,
+        "not_before": day(path.not_before if established.facts.proven else leaf.not_before),
+        "not_after": day(path.not_after if established.facts.proven else leaf.not_after),
+        "defect": path.defect or leaf.defect or "the name stands in the common name alone",
+        "weak_key": leaf.weak_key or "",
+        "likelier_words": _likelier(established),
+        "listed": found.name if found else "",
+        "incident": found.incident if found else "",
+        "proof": _proof(established, context),
+    }
+
+
+def _likelier(established: Established) -> str:
+    clock = established.dates is not None and established.dates.likelier == "clock"
+    return "a wrong clock is the likelier cause" if clock else "a certificate not renewed is the likelier cause"
+
+
+def _proof(established: Established, context: Context) -> str:
+    path, facts = established.path, established.facts
+    if path is None or not path.certificates:
+        return ""
+    trail = " › ".join(c.title for c in path.certificates[1:])
+    left = span(path.not_after - context.bounds.local)
+    held = {"proven": "the server holds its key", "unproven": "recorded, so possession of its key is not shown"}
+    return f"signed by {trail}, {held.get(facts.possession, '')}, good for {left} more"

@@ -1,0 +1,71 @@
+"""Sentences for people, from `wording.toml`. Every value passes `printable` first: names are written by strangers."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from tlsinspect.model import Finding, Kind, Severity
+from tlsinspect.text import printable
+
+
+@cache
+def _wording() -> dict[str, Any]:
+    return tomllib.loads(files("tlsinspect.judge").joinpath("wording.toml").read_text(encoding="utf-8"))
+
+
+class _Values(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "unknown"
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    # Values come last in format_map, so braces inside them stay what they are.
+    return template.format_map(_Values({k: printable(v) for k, v in values.items()}))
+
+
+def explanation(rule: str, values: Mapping[str, str]) -> str:
+    """Why this verdict, in a sentence."""
+    return _fill(_wording()["rule"][rule]["explanation"], values)
+
+
+def remedy(rule: str, values: Mapping[str, str]) -> str:
+    """What to do about it, or the empty string."""
+    return _fill(_wording()["rule"][rule]["remedy"], values)
+
+
+def finding(code: str, values: Mapping[str, str] | None = None, context: Mapping[str, str] | None = None) -> Finding:
+    """The finding `code`. `values` are kept with it; `context` only helps to fill the sentence."""
+    row = _wording()["finding"][code]
+    sentence = _fill(row["sentence"], {**(context or {}), **(values or {})})
+    return Finding(code, Severity(row["severity"]), Kind(row["kind"]), sentence, dict(values or {}))
+
+
+def rule_finding(rule: str, values: Mapping[str, str]) -> Finding:
+    """A row of the rule table that holds beside the one that decided."""
+    return Finding(rule, Severity.HIGH, Kind.PROOF, explanation(rule, values))
+
+
+def day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z"
+
+
+def span(duration: timedelta) -> str:
+    """A duration as a person says it: the largest unit that is not zero, rounded down."""
+    seconds = abs(int(duration.total_seconds()))
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= size:
+            n = seconds // size
+            return f"{n} {unit}" + ("s" if n != 1 else "")
+    return "less than a second"
+
+
+def skew_sentence(off: tuple[timedelta, timedelta | None] | None) -> str:
+    """How far the local clock is off (see `evidence.clock.skew`)."""
+    if off is None:
+        return "by less than can be proven"
+    least, most = off
+    about = "about" if most is not None else "at least"
+    return f"it is {about} {span(least)} {'ahead' if least > timedelta(0) else 'behind'}"

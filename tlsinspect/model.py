@@ -1,0 +1,326 @@
+"""The nouns. Frozen, typed, free of behaviour; `jsonform` turns each into JSON and back.
+
+Datetimes are aware and UTC. Certificates are DER. Durations are seconds. A host is an ASCII name in lower case without
+a trailing dot, or an address.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The closed set of answers; the string is the API. What each means: `tlsinspect/judge/rules.py`."""
+
+    GENUINE = "genuine"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    CLOCK_SKEWED = "clock-skewed"
+    INTERCEPTED = "intercepted"
+    REVOKED = "revoked"
+    WRONG_HOST = "wrong-host"
+    UNEXPECTED_CA = "unexpected-ca"
+    CAPTIVE_PORTAL = "captive-portal"
+    BLOCKED = "blocked"
+    UNREACHABLE = "unreachable"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Confidence(StrEnum):
+    """`certain` follows from signatures and our own protocol state; `strong` adds one named assumption; `likely` rests
+    on two independent hints, `weak` on one."""
+
+    CERTAIN = "certain"
+    STRONG = "strong"
+    LIKELY = "likely"
+    WEAK = "weak"
+
+
+class Basis(StrEnum):
+    """What an assessment rests on. Possession of the key is never read from a file."""
+
+    LIVE = "live"
+    RECORDED = "recorded"
+    TEXT = "text"
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Kind(StrEnum):
+    PROOF = "proof"
+    HINT = "hint"
+
+
+class Authority(StrEnum):
+    """Who must have signed an endpoint's certificate."""
+
+    GOOGLE = "google"
+    PUBLIC = "public"
+    FILE = "file"
+
+
+class Stage(StrEnum):
+    """How far an attempt got. In order."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    PROXY = "proxy"
+    TLS = "tls"
+    HTTP = "http"
+
+
+class Reason(StrEnum):
+    """Why an attempt ended where it did. Closed: a rule may rest on each."""
+
+    NAME_NOT_FOUND = "name-not-found"
+    DNS_FAILED = "dns-failed"
+    REFUSED = "refused"
+    NO_ROUTE = "no-route"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    CLOSED = "closed"
+    PROXY_AUTH_REQUIRED = "proxy-auth-required"
+    PROXY_DENIED = "proxy-denied"
+    PROXY_REDIRECT = "proxy-redirect"
+    PROXY_PORTAL = "proxy-portal"
+    PROXY_UPSTREAM_FAILED = "proxy-upstream-failed"
+    PROXY_NOT_HTTP = "proxy-not-http"
+    PROXY_ANSWER_TOO_LONG = "proxy-answer-too-long"
+    NOT_TLS = "not-tls"
+    ALERT = "alert"
+    TLS_ERROR = "tls-error"
+    CERTIFICATE_UNREADABLE = "certificate-unreadable"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a profile: a URL somebody says a client needs."""
+
+    url: str
+    purpose: str = ""
+    profile: str = ""
+    required: bool = True
+    pattern: str | None = None  # what an allow-list should hold, where that is not the URL itself
+    source: str = ""
+    date: str = ""  # when the source was read, ISO 8601
+    completeness: str = ""  # full, partial or reconstructed: how well the source is reproduced
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to connect, and who must answer there. Rows that share host and port share the handshake."""
+
+    host: str
+    port: int
+    tls: bool
+    authority: Authority
+    rows: tuple[Row, ...]
+    expectation: str = "exempt"  # exempt, inspected or any
+    authority_file: str | None = None
+
+    @property
+    def required(self) -> bool:
+        return any(row.required for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the endpoint is reached. Never holds credentials."""
+
+    proxy: str | None = None  # scheme://host:port, None for direct
+    origin: str = "direct"  # where the proxy was named: --proxy, HTTPS_PROXY …
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One address tried over TCP."""
+
+    address: str
+    port: int
+    outcome: str  # connected, or a Reason
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyAnswer:
+    status: int
+    schemes: tuple[str, ...] = ()  # of every Proxy-Authenticate header, as the proxy spells them
+    server: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What one handshake showed. `chain` is exactly what was presented, leaf first."""
+
+    hello: str  # large, small or legacy: see observe/handshake.py
+    completed: bool
+    chain: tuple[bytes, ...] = ()
+    staple: bytes | None = None
+    protocol: str | None = None
+    cipher: str | None = None
+    group: str | None = None
+    alpn: str | None = None
+    alert: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HelloTry:
+    """A ClientHello and what came of it, for the attempts before the one that is kept."""
+
+    hello: str
+    outcome: str  # certificate, or a Reason
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """The first HTTP answer. `sent` and `received` are the local clock around the exchange."""
+
+    status: int
+    sent: datetime
+    received: datetime
+    date: datetime | None = None
+    age: int | None = None
+    location: str | None = None
+    server: str | None = None
+    via: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    stage: Stage
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One attempt at one endpoint: facts only."""
+
+    host: str
+    port: int
+    route: Route
+    started: datetime  # local clock
+    stage: Stage
+    attempt: int = 1
+    addresses: tuple[str, ...] = ()  # as resolved
+    address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)
+    connections: tuple[Connection, ...] = ()
+    address: str | None = None  # the one used
+    proxy: ProxyAnswer | None = None
+    tls: Tls | None = None
+    hellos: tuple[HelloTry, ...] = ()
+    control: bool | None = None  # another server name got a certificate on the same path
+    first_bytes: bytes | None = None  # what came instead of TLS, at most 4 kB
+    http: HttpAnswer | None = None
+    failure: Failure | None = None
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something established (`proof`) or suggested (`hint`), with the values behind it."""
+
+    code: str
+    severity: Severity
+    kind: Kind
+    sentence: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """A row of the interceptor catalogue that fits. A name is a hint: it can be typed into any CA."""
+
+    id: str
+    product: str
+    vendor: str
+    kind: str
+    certainty: str  # of the catalogue row: verified-source, vendor-doc, observed, reported, unconfirmed
+    confidence: Confidence
+    matched: str  # the name that matched
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    endpoint: Endpoint
+    route: Route
+    verdict: Verdict
+    confidence: Confidence
+    basis: Basis
+    rule: str  # which row of judge/rules.py decided
+    explanation: str
+    remedy: str
+    findings: tuple[Finding, ...] = ()
+    attribution: Attribution | None = None
+    issuer: str | None = None  # of the leaf, as text
+    path: tuple[str, ...] = ()  # common names, leaf's issuer … anchor, where a path was proven
+    not_after: datetime | None = None  # of the leaf
+    observations: tuple[Observation, ...] = ()
+
+
+class Reach(StrEnum):
+    """What plain HTTP gave at a port-80 row."""
+
+    SIGNED_OBJECT = "signed-object"  # a certificate or CRL that a Google key signed
+    ANSWERS = "answers"
+    NOT_PKI = "not-pki"  # somebody else's answer: a portal, a block page, a proxy's refusal
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    endpoint: Endpoint
+    route: Route
+    result: Reach
+    sentence: str
+    portal: bool = False  # a captive portal answered: HTTP 511, or a redirect away from Google
+    status: int | None = None
+    address: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEstimate:
+    """True time at `local`, as an interval. `hi` is None where nothing bounds it from above."""
+
+    local: datetime
+    lo: datetime
+    hi: datetime | None
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFacts:
+    """Which trust data judged."""
+
+    name: str
+    date: str
+    built: str
+    anchors: int
+    sha256: str  # of the manifest, which holds the hash of every file
+    stand_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    schema_version: int
+    tool: str
+    profile: str
+    started: datetime
+    finished: datetime
+    trust: TrustFacts
+    clock: ClockEstimate
+    assessments: tuple[Assessment, ...]
+    reachability: tuple[Reachability, ...] = ()
+    conclusions: tuple[Finding, ...] = ()
+    interrupted: bool = False
+    note: str = "Measured as this process: per-application rules may treat other programs differently."

@@ -1,0 +1,1 @@
+"""The network: connect, shake hands with verification off, keep everything, judge nothing."""

@@ -1,0 +1,364 @@
+"""One attempt at one endpoint: resolve, connect, ask the proxy, shake hands, ask once over HTTP.
+
+The whole attempt has one deadline, whatever the peer does, and each stage a share of it, so that a silent stage leaves
+time to ask differently. Nothing the network does raises: it ends up in the Observation.
+"""
+
+import asyncio
+import base64
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tlsinspect.endpoints.target import read_target
+from tlsinspect.evidence.names import is_address
+from tlsinspect.model import (
+    Connection,
+    Endpoint,
+    Failure,
+    HelloTry,
+    HttpAnswer,
+    Observation,
+    ProxyAnswer,
+    Reason,
+    Stage,
+    Tls,
+)
+from tlsinspect.observe.connect import DialError, dial, resolve
+from tlsinspect.observe.handshake import FIRST_BYTES, LARGE, LEGACY, SMALL, Handshake, Hello
+from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request
+from tlsinspect.observe.route import DIRECT, Proxy, Resolved
+
+# The share of the deadline each step may take by itself.
+SHARE = {"dns": 0.3, "tcp": 0.4, "proxy": 0.5, "hello": 0.3, "control": 0.15, "http": 0.4}
+CONTROL_NAME = "control.invalid"  # a name nobody filters, for the same address (RFC 2606)
+# Alerts after which only an older protocol can still help (RFC 8446 §6).
+_OLD_PEER = ("protocol version", "handshake failure", "insufficient security")
+_MAYBE_MIDDLEBOX = (Reason.RESET, Reason.CLOSED, Reason.TIMEOUT, Reason.ALERT, Reason.TLS_ERROR)
+_BY_STATUS = {401: Reason.PROXY_AUTH_REQUIRED, 407: Reason.PROXY_AUTH_REQUIRED, 511: Reason.PROXY_PORTAL}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to observe. `timeout` in seconds, for a whole attempt."""
+
+    timeout: float = 15.0
+    family: socket.AddressFamily = socket.AF_UNSPEC
+    resolved: Resolved = field(default_factory=dict)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Stop(Exception):  # noqa: N818 - it ends an attempt, nothing is wrong with the program
+    """The attempt ends here, for this reason."""
+
+    def __init__(self, stage: Stage, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason)
+        self.failure = Failure(stage, reason, detail)
+
+
+async def observe(endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int = 1) -> Observation:
+    """Make one attempt at a TLS endpoint. Cancelling it gives what was seen so far."""
+    attempt = Attempt(endpoint, proxy, settings, number)
+    try:
+        async with asyncio.timeout(settings.timeout):
+            await attempt.run()
+    except Stop as stop:
+        attempt.failure = stop.failure
+    except TimeoutError:
+        attempt.failure = Failure(attempt.stage, Reason.TIMEOUT, f"{settings.timeout:g} s for the whole attempt")
+    except asyncio.CancelledError:
+        attempt.failure = Failure(attempt.stage, Reason.CANCELLED)
+    return attempt.observation()
+
+
+class Attempt:
+    """The journal of one attempt, written as it goes, so that whatever ends it loses nothing."""
+
+    def __init__(self, endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int) -> None:
+        self.endpoint, self.proxy, self.settings, self.number = endpoint, proxy, settings, number
+        self.started = settings.clock()
+        self.stage = Stage.DNS
+        self.addresses: tuple[str, ...] = ()
+        self.address_source = "dns"
+        self.connections: list[Connection] = []
+        self.address: str | None = None
+        self.proxy_answer: ProxyAnswer | None = None
+        self.tls: Tls | None = None
+        self.hellos: list[HelloTry] = []
+        self.control: bool | None = None
+        self.first_bytes: bytes | None = None
+        self.http: HttpAnswer | None = None
+        self.failure: Failure | None = None
+        self.seconds: dict[str, float] = {}
+        self._places: list[tuple[str, int]] = []
+
+    def observation(self) -> Observation:
+        return Observation(
+            host=self.endpoint.host,
+            port=self.endpoint.port,
+            route=self.proxy.route if self.proxy else DIRECT,
+            started=self.started,
+            stage=self.stage,
+            attempt=self.number,
+            addresses=self.addresses,
+            address_source=self.address_source,
+            connections=tuple(self.connections),
+            address=self.address,
+            proxy=self.proxy_answer,
+            tls=self.tls,
+            hellos=tuple(self.hellos),
+            control=self.control,
+            first_bytes=self.first_bytes,
+            http=self.http,
+            failure=self.failure,
+            seconds=self.seconds,
+        )
+
+    async def run(self) -> None:
+        await self._resolve()
+        name = None if is_address(self.endpoint.host) else self.endpoint.host
+        stop = Stop(Stage.TLS, Reason.TLS_ERROR)
+        hellos = [LARGE, SMALL, LEGACY]
+        while hellos:
+            hello = hellos.pop(0)
+            try:
+                return await self._shake_and_ask(name, hello)
+            except Stop as ended:
+                stop = ended
+            if self.tls is not None and self.tls.chain:
+                raise stop
+            self.hellos.append(HelloTry(hello.name, stop.failure.reason))
+            hellos = hellos if self._worth_another(stop.failure, hellos) else []
+        if name is not None and stop.failure.stage is Stage.TLS and stop.failure.reason in _MAYBE_MIDDLEBOX:
+            await self._ask_control()
+        raise stop
+
+    @staticmethod
+    def _worth_another(failure: Failure, left: list[Hello]) -> bool:
+        """Before a handshake's death is blamed on anybody, it is asked for in another way."""
+        if failure.stage is not Stage.TLS or failure.reason not in _MAYBE_MIDDLEBOX or not left:
+            return False
+        old_peer = failure.detail in _OLD_PEER or failure.reason is Reason.TLS_ERROR
+        return left[0] is SMALL or old_peer
+
+    async def _resolve(self) -> None:
+        """Find where to connect: to the proxy where there is one, which then resolves the host itself."""
+        place = (self.proxy.host, self.proxy.port) if self.proxy else (self.endpoint.host, self.endpoint.port)
+        given = self.settings.resolved.get(place)
+        if self.proxy is not None:
+            self.address_source = "proxy"
+        elif given:
+            self.address_source = "--resolve"
+        if given:
+            self._places = given
+        else:
+            with self._timed("dns"):
+                self._places = await self._step("dns", self._look_up(place))
+        self.addresses = tuple(dict.fromkeys(address for address, _ in self._places))
+        self.stage = Stage.PROXY if self.proxy else Stage.TCP
+
+    async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
+        try:
+            return await resolve(place[0], place[1], self.settings.family)
+        except DialError as error:
+            raise self._stop(error.reason, error.detail) from None
+
+    @asynccontextmanager
+    async def _socket(self) -> AsyncIterator[socket.socket]:
+        """A connection to the endpoint or the proxy; every address tried is kept."""
+        with self._timed("tcp"):
+            connected = await self._step("tcp", dial(self._places, self.connections))
+        if isinstance(connected, DialError):
+            raise self._stop(connected.reason, connected.detail)
+        try:
+            self.address = str(connected.getpeername()[0])
+            yield connected
+        except OSError as error:
+            raise self._stop(Reason.RESET if isinstance(error, ConnectionError) else Reason.CLOSED, "") from None
+        finally:
+            connected.close()
+
+    async def _shake_and_ask(self, name: str | None, hello: Hello) -> None:
+        async with self._tunnel() as (sock, early):
+            self.stage = Stage.TLS
+            handshake = Handshake(name, hello)
+            try:
+                with self._timed("tls"):
+                    await self._step("hello", self._shake(sock, handshake, early))
+            finally:
+                self.tls = handshake.tls
+            if not handshake.completed:
+                raise Stop(Stage.TLS, handshake.reason or Reason.TLS_ERROR, handshake.detail)
+            self.stage = Stage.HTTP
+            with self._timed("http"):
+                await self._step("http", self._ask(sock, handshake))
+
+    async def _shake(self, sock: socket.socket, handshake: Handshake, early: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, handshake.start())
+        data = early
+        while not handshake.finished:
+            reply = handshake.feed(data or await loop.sock_recv(sock, 65536))
+            data = b""
+            if reply:
+                await loop.sock_sendall(sock, reply)
+        if handshake.reason is Reason.NOT_TLS:
+            self.first_bytes = await self._rest_of(sock, handshake.first_bytes)
+
+    async def _rest_of(self, sock: socket.socket, begun: bytes) -> bytes:
+        """A little more of what is not TLS, for it often says who speaks."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(min(1.0, self.settings.timeout / 10)):
+                while (
+                    len(begun) < FIRST_BYTES and b"\n\r\n" not in begun and (more := await loop.sock_recv(sock, 4096))
+                ):
+                    begun += more
+        except (TimeoutError, OSError):
+            pass
+        return begun[:FIRST_BYTES]
+
+    async def _ask(self, sock: socket.socket, handshake: Handshake) -> None:
+        """One request inside the session; the answer's clock is what it is for."""
+        loop = asyncio.get_running_loop()
+        path = read_target(self.endpoint.rows[0].url).path if self.endpoint.rows else "/"
+        request = http_request("HEAD", path, self.endpoint.host, self.endpoint.port, default_port=443)
+        sent = self.settings.clock()
+        await loop.sock_sendall(sock, handshake.encrypt(request))
+        reader, head, plain = HeadReader(), None, handshake.decrypt(b"")
+        while head is None:
+            try:
+                head = reader.feed(plain or b"")
+            except (NotHttpError, TooLongError) as error:
+                raise Stop(Stage.HTTP, Reason.CLOSED, f"not an HTTP answer ({type(error).__name__})") from None
+            if head is None:
+                data = await loop.sock_recv(sock, 65536)
+                plain = handshake.decrypt(data) if data else None
+                if plain is None:
+                    raise Stop(Stage.HTTP, Reason.CLOSED)
+        self.http = http_answer(head, sent, self.settings.clock())
+
+    # -- the proxy --------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _tunnel(self) -> AsyncIterator[tuple[socket.socket, bytes]]:
+        """A socket on which the endpoint itself answers, and what came on it already."""
+        if self.proxy is None:
+            async with self._socket() as sock:
+                yield sock, b""
+            return
+        self.stage = Stage.PROXY
+        asked_for: tuple[str, ...] = ()
+        for credentials in (None, self.proxy.credentials):
+            async with self._socket() as sock:
+                with self._timed("proxy"):
+                    head, rest = await self._step("proxy", self._connect(sock, credentials))
+                asked_for = head.schemes or asked_for
+                self.proxy_answer = ProxyAnswer(head.status, asked_for, head.get("server"), head.get("location"))
+                if 200 <= head.status < 300:
+                    yield sock, rest
+                    return
+            basic = head.status == 407 and "basic" in (s.lower() for s in asked_for)
+            if not (basic and self.proxy.credentials and credentials is None):
+                break
+        status = self.proxy_answer.status if self.proxy_answer else 0
+        raise Stop(Stage.PROXY, _proxy_reason(status), f"status {status}")
+
+    async def _connect(self, sock: socket.socket, credentials: str | None) -> tuple[Head, bytes]:
+        """CONNECT (RFC 9110 §9.3.6)."""
+        loop = asyncio.get_running_loop()
+        where = f"{bracketed(self.endpoint.host)}:{self.endpoint.port}"
+        lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
+        if credentials is not None:
+            lines.append("Proxy-Authorization: Basic " + base64.b64encode(credentials.encode()).decode())
+        await loop.sock_sendall(sock, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+        reader = HeadReader()
+        while True:
+            data = await loop.sock_recv(sock, 65536)
+            if not data:
+                raise Stop(Stage.PROXY, Reason.CLOSED)
+            try:
+                head = reader.feed(data)
+            except NotHttpError:
+                raise Stop(Stage.PROXY, Reason.PROXY_NOT_HTTP) from None
+            except TooLongError:
+                raise Stop(Stage.PROXY, Reason.PROXY_ANSWER_TOO_LONG) from None
+            if head is not None:
+                return head, reader.rest
+
+    # -- the control ------------------------------------------------------------------------------------------------
+
+    async def _ask_control(self) -> None:
+        """Whether another server name gets a certificate on the same path: then a filter acts on the name."""
+        stage = self.stage
+        try:
+            async with self._tunnel() as (sock, early):
+                handshake = Handshake(CONTROL_NAME, SMALL)
+                self.stage = Stage.TLS
+                try:
+                    await self._step("control", self._shake(sock, handshake, early))
+                finally:
+                    self.control = bool(handshake.tls.chain)
+        except Stop:
+            self.control = self.control or False
+        finally:
+            self.stage = stage
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    async def _step(self, step: str, work: Any) -> Any:
+        """Do `work` within the step's share of the deadline."""
+        limit = self.settings.timeout * SHARE[step]
+        try:
+            async with asyncio.timeout(limit) as scope:
+                return await work
+        except TimeoutError:
+            if not scope.expired():
+                raise  # the deadline of the whole attempt
+            raise self._stop(Reason.TIMEOUT, f"{limit:.1f} s") from None
+
+    def _timed(self, name: str) -> "_Timer":
+        return _Timer(self.seconds, name)
+
+    def _stop(self, reason: Reason, detail: str) -> Stop:
+        return Stop(self.stage, reason, detail)
+
+
+@dataclass
+class _Timer:
+    """Adds the time spent inside to `seconds[name]`."""
+
+    seconds: dict[str, float]
+    name: str
+    begun: float = 0.0
+
+    def __enter__(self) -> None:
+        self.begun = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + time.monotonic() - self.begun
+
+
+def _proxy_reason(status: int) -> Reason:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if 300 <= status < 400:
+        return Reason.PROXY_REDIRECT
+    return Reason.PROXY_DENIED if status < 500 else Reason.PROXY_UPSTREAM_FAILED
+
+
+def http_answer(head: Head, sent: datetime, received: datetime) -> HttpAnswer:
+    return HttpAnswer(
+        status=head.status,
+        sent=sent,
+        received=received,
+        date=head.date,
+        age=head.age,
+        location=head.get("location"),
+        server=head.get("server"),
+        via=head.get("via"),
+    )

@@ -1,0 +1,144 @@
+"""Names to addresses, addresses to a connected socket: every address tried is kept with what came of it."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+from tlsinspect.model import Connection, Reason
+
+STAGGER = 0.25  # seconds before the next address is tried beside the last (RFC 8305 §5)
+MAX_ADDRESSES = 16
+_NO_SUCH_NAME = {
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
+}
+
+
+class DialError(Exception):
+    """No address could be had, or none answered."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+async def resolve(host: str, port: int, family: socket.AddressFamily) -> list[tuple[str, int]]:
+    """The addresses of `host` in the system's order. Raises DialError.
+
+    A thread of its own does the asking: the system's resolver cannot be cancelled, and a program must be able to end
+    while it waits.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[tuple[str, int]]] = loop.create_future()
+
+    def tell(result: list[tuple[str, int]] | DialError) -> None:
+        if answer.done():
+            return
+        if isinstance(result, DialError):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
+
+    def ask() -> None:
+        result = _look_up(host, port, family)
+        try:
+            loop.call_soon_threadsafe(tell, result)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    threading.Thread(target=ask, daemon=True, name=f"resolve {host}").start()
+    return await answer
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[tuple[str, int]] | DialError:
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        reason = Reason.NAME_NOT_FOUND if error.errno in _NO_SUCH_NAME else Reason.DNS_FAILED
+        return DialError(reason, "" if reason is Reason.NAME_NOT_FOUND else error.strerror or "")
+    except (OSError, UnicodeError) as error:
+        return DialError(Reason.DNS_FAILED, str(error))
+    return list(dict.fromkeys((str(place[0]), int(place[1])) for *_, place in found))[:MAX_ADDRESSES]
+
+
+async def dial(places: Sequence[tuple[str, int]], tried: list[Connection]) -> socket.socket | DialError:
+    """Connect to the first place that answers, each a little after the one before, families taking turns (RFC 8305).
+
+    Every outcome is appended to `tried`.
+    """
+    if not places:
+        return DialError(Reason.NAME_NOT_FOUND, "no address")
+    waiting = _interlaced(places)
+    running: set[asyncio.Task[socket.socket | None]] = set()
+    try:
+        while waiting or running:
+            if waiting:
+                running.add(asyncio.create_task(_try(*waiting.pop(0), tried)))
+            done, running = await asyncio.wait(
+                running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            connected = [task.result() for task in done if task.result() is not None]
+            if connected:
+                for spare in connected[1:]:
+                    spare.close()  # type: ignore[union-attr]
+                return connected[0]  # type: ignore[return-value]
+    finally:
+        await _abandon(running)
+    return _nobody(tried)
+
+
+async def _abandon(running: set[asyncio.Task[socket.socket | None]]) -> None:
+    for task in running:
+        task.cancel()
+    for result in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(result, socket.socket):
+            result.close()
+
+
+async def _try(address: str, port: int, tried: list[Connection]) -> socket.socket | None:
+    begun = time.monotonic()
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    outcome = "connected"
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+        return sock
+    except OSError as error:
+        outcome = _outcome(error)
+        sock.close()
+        return None
+    except asyncio.CancelledError:
+        outcome = Reason.CANCELLED
+        sock.close()
+        raise
+    finally:
+        tried.append(Connection(address, port, outcome, time.monotonic() - begun))
+
+
+def _outcome(error: OSError) -> Reason:
+    if isinstance(error, ConnectionRefusedError):
+        return Reason.REFUSED
+    if isinstance(error, TimeoutError):
+        return Reason.TIMEOUT
+    return Reason.RESET if isinstance(error, ConnectionError) else Reason.NO_ROUTE
+
+
+def _nobody(tried: list[Connection]) -> DialError:
+    """The most telling of the outcomes: somebody refused, before nobody answered, before there was no way."""
+    outcomes = {c.outcome for c in tried}
+    order = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT, Reason.NO_ROUTE)
+    return DialError(next((r for r in order if r in outcomes), Reason.NO_ROUTE))
+
+
+def _interlaced(places: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The places with the two address families taking turns, beginning with the first place's."""
+    first = ":" in places[0][0]
+    mine = [p for p in places if (":" in p[0]) is first]
+    others = [p for p in places if (":" in p[0]) is not first]
+    turns = []
+    while mine or others:
+        turns += mine[:1] + others[:1]
+        mine, others = mine[1:], others[1:]
+    return turns

@@ -1,0 +1,166 @@
+"""A TLS client handshake that does no I/O: bytes in, bytes out (OpenSSL through memory BIOs).
+
+Verification is off: whoever answers is looked at, not believed. Nothing is resumed, for a resumed session shows no
+certificate and proves nothing about it.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL, crypto
+
+from tlsinspect.model import Reason, Tls
+
+MAX_BYTES = 1024 * 1024  # of one handshake; OpenSSL ends a single message at 100 kB
+FIRST_BYTES = 4096
+_RECORD_TYPES = range(20, 25)  # RFC 8446 §5.1, with heartbeat
+_ERRORS_OF_PARSING = ("asn1 encoding routines", "x509 certificate routines")
+
+
+@dataclass(frozen=True)
+class Hello:
+    """A shape of ClientHello. Middleboxes exist that fail on a large one, and interceptors that only speak old TLS."""
+
+    name: str
+    curves: bool = True  # every group OpenSSL offers, with its kilobyte of ML-KEM; else P-256 alone
+    legacy: bool = False  # TLS 1.0 and old ciphers too
+
+
+LARGE = Hello("large")
+SMALL = Hello("small", curves=False)
+LEGACY = Hello("legacy", curves=False, legacy=True)
+
+
+@cache
+def _context(hello: Hello) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_verify(SSL.VERIFY_NONE)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_options(SSL.OP_NO_TICKET | SSL.OP_LEGACY_SERVER_CONNECT)
+    context.set_min_proto_version(SSL.TLS1_VERSION if hello.legacy else SSL.TLS1_2_VERSION)
+    if hello.legacy:
+        # Anonymous and pre-shared keys stay out: a handshake without a certificate proves nothing.
+        context.set_cipher_list(b"ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0")
+    if not hello.curves:
+        context.set_tmp_ecdh(ec.SECP256R1())
+    context.set_alpn_protos([b"http/1.1"])
+    context.set_ocsp_client_callback(_keep_staple)
+    return context
+
+
+def _keep_staple(connection: SSL.Connection, staple: bytes, _data: object) -> bool:
+    connection.get_app_data().append(staple)
+    return True  # judged later, if at all
+
+
+class Handshake:
+    """One handshake. `start`, then `feed` what the peer sends until `finished`; `tls` says what was seen."""
+
+    def __init__(self, server_name: str | None, hello: Hello = LARGE) -> None:
+        self.hello = hello
+        self.finished = False
+        self.completed = False
+        self.reason: Reason | None = None
+        self.detail = ""
+        self.alert: str | None = None
+        self.first_bytes = b""
+        self._received = 0
+        self._staples: list[bytes] = []
+        self._connection = SSL.Connection(_context(hello), None)
+        self._connection.set_app_data(self._staples)
+        if server_name is not None:
+            self._connection.set_tlsext_host_name(server_name.encode())
+        self._connection.request_ocsp()
+        self._connection.set_connect_state()
+
+    def start(self) -> bytes:
+        """The ClientHello."""
+        return self._step()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what the peer sent, return what to send. With no data: the peer has closed."""
+        if not data:
+            self._fail(Reason.CLOSED)
+            return b""
+        if len(self.first_bytes) < FIRST_BYTES:
+            self.first_bytes += data[: FIRST_BYTES - len(self.first_bytes)]
+        self._received += len(data)
+        if self.first_bytes[0] not in _RECORD_TYPES:
+            self._fail(Reason.NOT_TLS)
+            return b""
+        if self._received > MAX_BYTES:
+            self._fail(Reason.TLS_ERROR, "the handshake does not end")
+            return b""
+        self._connection.bio_write(data)
+        return self._step()
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Application data as records. The handshake must be completed."""
+        self._connection.send(data)
+        return self._outgoing()
+
+    def decrypt(self, data: bytes) -> bytes | None:
+        """The application data in what the peer sent; None once the peer has ended it."""
+        self._connection.bio_write(data)
+        plain = b""
+        while True:
+            try:
+                plain += self._connection.recv(16384)
+            except SSL.WantReadError:
+                return plain
+            except SSL.Error:
+                return plain or None
+
+    @property
+    def tls(self) -> Tls:
+        """What the handshake showed so far."""
+        c = self._connection
+        chain = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, x) for x in c.get_peer_cert_chain() or ())
+        alpn = c.get_alpn_proto_negotiated()
+        return Tls(
+            hello=self.hello.name,
+            completed=self.completed,
+            chain=chain,
+            staple=next((s for s in self._staples if s), None),
+            protocol=c.get_protocol_version_name() if chain else None,
+            cipher=c.get_cipher_name(),
+            group=c.get_group_name() if self.completed else None,
+            alpn=alpn.decode("ascii", "replace") if alpn else None,
+            alert=self.alert,
+        )
+
+    def _step(self) -> bytes:
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            pass
+        except SSL.Error as error:
+            self._explain(error)
+        else:
+            self.finished = self.completed = True
+        return self._outgoing()
+
+    def _outgoing(self) -> bytes:
+        sent = b""
+        while True:
+            try:
+                sent += self._connection.bio_read(65536)
+            except SSL.WantReadError:
+                return sent
+
+    def _explain(self, error: SSL.Error) -> None:
+        """OpenSSL's error queue as a reason: its entries are (library, function, text)."""
+        queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+        libraries = [str(entry[0]) for entry in queue]
+        text = str(queue[-1][2]) if queue else ""
+        if " alert " in text:
+            self.alert = text.rpartition(" alert ")[2]
+            self._fail(Reason.ALERT, self.alert)
+        elif any(library in _ERRORS_OF_PARSING for library in libraries):
+            self._fail(Reason.CERTIFICATE_UNREADABLE, str(queue[0][2]))
+        else:
+            self._fail(Reason.TLS_ERROR, text or "malformed handshake")
+
+    def _fail(self, reason: Reason, detail: str = "") -> None:
+        self.finished, self.reason, self.detail = True, reason, detail

@@ -1,0 +1,144 @@
+"""How to get there: straight, or through which proxy; and `--resolve`, as curl has it.
+
+Credentials live here and nowhere else: no noun of `model` can hold them.
+"""
+
+import ipaddress
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from tlsinspect.endpoints.target import normal_host, read_port
+from tlsinspect.errors import UsageError
+from tlsinspect.model import Route
+from tlsinspect.text import printable
+
+_VARIABLES = {True: ("https_proxy", "HTTPS_PROXY"), False: ("http_proxy",)}  # HTTP_PROXY is unsafe in CGI: curl's rule
+_FOR_ALL = ("all_proxy", "ALL_PROXY")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy. Basic credentials go only to the proxy whose URL held them, and only after its 407."""
+
+    host: str
+    port: int
+    origin: str
+    credentials: str | None = field(default=None, repr=False)  # user:password
+
+    @property
+    def route(self) -> Route:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return Route(proxy=f"http://{host}:{self.port}", origin=self.origin)
+
+
+DIRECT = Route()
+
+
+def read_proxy(text: str, origin: str) -> Proxy:
+    """A proxy as people write it: ``[http://][user:password@]host[:port]``. Raises UsageError."""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        host, port = parts.hostname, parts.netloc.rpartition("@")[2]
+    except ValueError:
+        raise UsageError(f"{origin}: not the address of a proxy") from None
+    if parts.scheme.lower() != "http":
+        raise UsageError(
+            f"{origin}: a proxy with the scheme {printable(parts.scheme)} cannot be used yet, only http; "
+            "--proxy none scans without it"
+        )
+    if not host:
+        raise UsageError(f"{origin}: not the address of a proxy")
+    number = port.rpartition(":")[2] if ":" in port.rpartition("]")[2] else ""
+    credentials = None
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        if any(ord(c) < 32 for c in credentials):
+            raise UsageError(f"{origin}: the proxy's credentials hold control characters")
+    return Proxy(normal_host(host), read_port(number, origin) if number else 1080, origin, credentials)
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Which route each host takes. Pure once made: the environment is read by `routing`."""
+
+    fixed: Proxy | None = None
+    by_scheme: Mapping[bool, Proxy] = field(default_factory=dict)  # True for https
+    no_proxy: tuple[str, ...] = ()
+
+    def proxy_for(self, host: str, tls: bool) -> Proxy | None:
+        if self.fixed is not None:
+            return self.fixed
+        proxy = self.by_scheme.get(tls)
+        return None if proxy is None or _exempt(host, self.no_proxy) else proxy
+
+    def describe(self) -> str:
+        """For people, without credentials."""
+        proxies = {p.route.proxy or "" for p in (self.fixed, *self.by_scheme.values()) if p is not None}
+        return "through " + ", ".join(sorted(proxies)) if proxies else "direct"
+
+
+def routing(option: str = "auto", environment: Mapping[str, str] | None = None) -> Routing:
+    """`option` is ``auto`` (the environment's proxies), ``none``, or a proxy's URL. Raises UsageError."""
+    if option == "none":
+        return Routing()
+    if option != "auto":
+        return Routing(fixed=read_proxy(option, "--proxy"))
+    env = os.environ if environment is None else environment
+    found = {}
+    for tls, names in _VARIABLES.items():
+        name = next((n for n in (*names, *_FOR_ALL) if env.get(n)), None)
+        if name is not None:
+            found[tls] = read_proxy(env[name], name)
+    exempt = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    return Routing(by_scheme=found, no_proxy=tuple(e.strip().lower() for e in exempt.split(",") if e.strip()))
+
+
+def _exempt(host: str, no_proxy: Iterable[str]) -> bool:
+    """curl's reading of no_proxy: ``*``, a name and all below it, an address, a network in CIDR form."""
+    return any(entry == "*" or _covers(entry.lstrip("."), host) for entry in no_proxy)
+
+
+def _covers(entry: str, host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = entry.rstrip(".")
+        return bool(name) and (host == name or host.endswith("." + name))
+    try:
+        return address in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return False
+
+
+Resolved = dict[tuple[str, int], list[tuple[str, int]]]
+
+
+def read_resolve(options: Iterable[str]) -> Resolved:
+    """``HOST:PORT:ADDRESS[,ADDRESS…][:PORT]``, as curl's --resolve with a port to connect to. Raises UsageError."""
+    found: Resolved = {}
+    for text in options:
+        host, port, rest = _three(text)
+        target = (normal_host(host), read_port(port, f"--resolve {text}"))
+        addresses, connect_port = _addresses(rest, target[1], text)
+        found[target] = [(address, connect_port) for address in addresses]
+    return found
+
+
+def _three(text: str) -> tuple[str, str, str]:
+    parts = text.split(":", 2)
+    if len(parts) != 3 or not all(parts):
+        raise UsageError(f"--resolve {printable(text)}: must be HOST:PORT:ADDRESS[:PORT]")
+    return parts[0], parts[1], parts[2]
+
+
+def _addresses(rest: str, port: int, text: str) -> tuple[list[str], int]:
+    """Addresses and the port to connect to. A lone IPv6 address needs brackets only where a port follows it."""
+    listed, colon, number = rest.rpartition(":")
+    if colon and number.isdigit() and ("]" in listed or ":" not in listed):
+        rest, port = listed, read_port(number, f"--resolve {text}")
+    try:
+        return [str(ipaddress.ip_address(a.strip().strip("[]"))) for a in rest.split(",")], port
+    except ValueError:
+        raise UsageError(f"--resolve {printable(text)}: {printable(rest)} is not an address") from None

@@ -1,0 +1,31 @@
+"""Making strings from the network harmless for the eyes and terminals they end up before.
+
+A distinguished name can hold terminal escapes, bidirectional overrides, line breaks and markup. Everything shown passes
+through `printable`; everything stored stays as it was.
+"""
+
+import unicodedata
+
+# Categories that draw nothing, move the cursor or reorder what follows: controls, formats (bidi, zero width),
+# surrogates, private use, unassigned, and the line and paragraph separators.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Return `text` with every character that does not simply draw itself shown as ``<U+XXXX>``.
+
+    At most `limit` characters of the input are shown; a cut is said by an ellipsis.
+    """
+    shown = "".join(_character(c) for c in text[:limit])
+    return shown + "…" if len(text) > limit else shown
+
+
+def _character(c: str) -> str:
+    if c.isascii():
+        return c if c.isprintable() else f"<U+{ord(c):04X}>"
+    return f"<U+{ord(c):04X}>" if unicodedata.category(c) in _INVISIBLE else c
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an exception on one harmless line; its type where it has no text."""
+    return printable(" ".join(str(error).split())) or type(error).__name__

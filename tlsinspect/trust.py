@@ -1,0 +1,297 @@
+"""The trust data: whose keys are Google's, which roots are public, which names belong to interceptors.
+
+Read from the folder `trust/` that travels inside the package. `MANIFEST.toml` there holds the SHA-256 and the count of
+every file; a missing, empty or altered file is an error, never a reason to fall back on something else. The trust store
+of the machine is never read here.
+"""
+
+import base64
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from cryptography.x509.verification import Store
+
+from tlsinspect.certificate import Certificate, Name, UnreadableError, folded, name_from, text_of, title_of
+from tlsinspect.errors import TrustDataError
+from tlsinspect.model import TrustFacts
+
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+MANIFEST = "MANIFEST.toml"
+_FILES = (
+    "google_roots.toml",
+    "google_roots.pem",
+    "public_roots.pem",
+    "google_intermediates.toml",
+    "google_domains.toml",
+    "interceptors.toml",
+)
+
+
+def certificates_in(pem: bytes) -> Iterator[bytes]:
+    """The DER of each certificate in `pem`, whatever text stands around them. Raises ValueError on broken base64."""
+    for found in _PEM.finditer(pem):
+        yield base64.b64decode(b"".join(found.group(1).split()), validate=True)
+
+
+class Anchors:
+    """A set of anchors, with the store that lets cryptography judge by it. One set, one store: never a union, because
+    with two possible anchors the order in which a server sends its certificates would decide which one is found."""
+
+    def __init__(self, name: str, certificates: Iterable[Certificate]) -> None:
+        self.name = name
+        self.certificates = tuple(certificates)
+
+    def __len__(self) -> int:
+        return len(self.certificates)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store([c.handle for c in self.certificates if c.handle is not None])
+
+    @cached_property
+    def by_subject(self) -> dict[bytes, list[Certificate]]:
+        found: dict[bytes, list[Certificate]] = {}
+        for certificate in self.certificates:
+            found.setdefault(certificate.subject_der, []).append(certificate)
+        return found
+
+    @cached_property
+    def by_name(self) -> dict[Name, list[Certificate]]:
+        """By subject as people compare names: a false claim need not be encoded as the true name is."""
+        found: dict[Name, list[Certificate]] = {}
+        for certificate in self.certificates:
+            found.setdefault(folded(certificate.subject), []).append(certificate)
+        return found
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """SPKI SHA-256 of every anchor: the same root exists in several self-signed forms."""
+        return frozenset(c.spki_sha256 for c in self.certificates)
+
+
+@dataclass(frozen=True)
+class Intermediate:
+    """A key that Google signs leaves with, as a fact: we hold no certificate of it."""
+
+    cn: str
+    subject_der: bytes
+    subject: Name
+    key_id: str  # hex
+    spki: bytes
+    spki_sha256: str
+    not_before: datetime
+    not_after: datetime
+    historical: bool  # its root is no longer one of Google's: the name is known, its word counts for nothing now
+
+
+class Trust:
+    """What is trusted, and for how long its data is fresh. Make one with `default` or `load`."""
+
+    def __init__(self, folder: Path, stand_in: Path | None = None) -> None:
+        self._files, self._manifest, manifest_hash = _checked(folder)
+        self.stand_in = _anchors("stand-in", stand_in) if stand_in else None
+        self.facts = TrustFacts(
+            name=f"stand-in {stand_in.name}" if stand_in else str(self._manifest["name"]),
+            date=str(self._manifest["date"]),
+            built=str(self._manifest["built"]),
+            anchors=len(self.google) + len(self.alternate),
+            sha256=hashlib.sha256(stand_in.read_bytes()).hexdigest() if stand_in else manifest_hash,
+            stand_in=stand_in is not None,
+        )
+
+    @classmethod
+    def default(cls) -> "Trust":
+        """The data that came with this release. Raises TrustDataError where it is not what its manifest says."""
+        return _default()
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Trust":
+        """A folder with a manifest, or a PEM file whose certificates stand in for Google's roots.
+
+        A stand-in is for laboratories: every assessment made with it says so and is at most `strong`.
+        Raises TrustDataError.
+        """
+        path = Path(path)
+        return cls(path) if path.is_dir() else cls(_shipped(), stand_in=path)
+
+    @cached_property
+    def _roots(self) -> list[Certificate]:
+        return _certificates("google_roots.pem", self._files["google_roots.pem"])
+
+    @cached_property
+    def _tiers(self) -> dict[str, str]:
+        return {root["sha256"]: root["tier"] for root in self._table("google_roots.toml")["root"]}
+
+    def _table(self, name: str) -> dict[str, Any]:
+        return _toml(name, self._files[name])
+
+    @cached_property
+    def google(self) -> Anchors:
+        """Google's own keys, or what stands in for them."""
+        return self.stand_in or Anchors("Google", (c for c in self._roots if self._tiers.get(c.sha256) == "google"))
+
+    @cached_property
+    def alternate(self) -> Anchors:
+        """The other roots of pki.goog/roots.pem: Google may use them, and so may everybody else."""
+        others = (c for c in self._roots if self._tiers.get(c.sha256) == "alternate")
+        return Anchors("pki.goog", () if self.stand_in else others)
+
+    @cached_property
+    def public(self) -> Anchors:
+        """A snapshot of the roots that browsers trust."""
+        return Anchors("public", _certificates("public_roots.pem", self._files["public_roots.pem"]))
+
+    @cached_property
+    def intermediates(self) -> tuple[Intermediate, ...]:
+        """Every Google intermediate key we know, of every year."""
+        rows = self._table("google_intermediates.toml")["intermediate"]
+        return tuple(
+            Intermediate(
+                cn=row["cn"],
+                subject_der=base64.b64decode(row["subject_der"]),
+                subject=name_from(base64.b64decode(row["subject_der"])),
+                key_id=row["key_id"],
+                spki=base64.b64decode(row["spki"]),
+                spki_sha256=row["spki_sha256"],
+                not_before=row["not_before"],
+                not_after=row["not_after"],
+                historical=row["anchor_tier"] != "google",
+            )
+            for row in rows
+        )
+
+    @cached_property
+    def _domains(self) -> frozenset[str]:
+        return frozenset(row["name"] for row in self._table("google_domains.toml")["domain"])
+
+    def is_google_name(self, host: str) -> bool:
+        """Whether `host` is, or lies below, a domain that only Google's certificates serve."""
+        labels = host.lower().removeprefix("*.").rstrip(".").split(".")
+        return any(".".join(labels[i:]) in self._domains for i in range(len(labels)))
+
+    @cached_property
+    def interceptors(self) -> dict[str, list[dict[str, Any]]]:
+        """The tables of interceptors.toml; `evidence.attribution` reads them."""
+        return self._table("interceptors.toml")
+
+    @property
+    def released(self) -> datetime:
+        """The day the data was put together: true time is not before it."""
+        return _day(self._manifest["built"])
+
+    def age_days(self, at: datetime) -> int:
+        return (at - _day(self._manifest["date"])).days
+
+    def is_old(self, at: datetime) -> bool:
+        """Old enough to be said."""
+        return self.age_days(at) > int(self._manifest["warn_after_days"])
+
+    def is_outdated(self, at: datetime) -> bool:
+        """Too old to tell a public root Google moved to from one it never used."""
+        return self.age_days(at) > int(self._manifest["limit_days"])
+
+    def listing(self) -> list[dict[str, str]]:
+        """One row an anchor of Google's tiers, for `tlsinspect trust list`."""
+        return [
+            {
+                "set": anchors.name,
+                "title": title_of(c.subject),
+                "subject": text_of(c.subject),
+                "not_after": f"{c.not_after:%Y-%m-%d}",
+                "sha256": c.sha256,
+                "spki_sha256": c.spki_sha256,
+            }
+            for anchors in (self.google, self.alternate)
+            for c in anchors.certificates
+        ]
+
+    def files(self) -> list[dict[str, Any]]:
+        """The rows of the manifest."""
+        return list(self._manifest["file"])
+
+
+def _shipped() -> Path:
+    inside = Path(__file__).parent / "_trust"  # in a wheel
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "trust"  # in a checkout
+
+
+@cache
+def _default() -> Trust:
+    return Trust(_shipped())
+
+
+def read_authority(path: str) -> Anchors:
+    """The PEM file a profile names as an endpoint's authority. Raises TrustDataError."""
+    return _anchors(path, Path(path))
+
+
+def _anchors(name: str, path: Path) -> Anchors:
+    try:
+        return Anchors(name, _certificates(str(path), path.read_bytes()))
+    except OSError as error:
+        raise TrustDataError(f"{path}: {error.strerror or error}") from None
+
+
+def _checked(folder: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
+    """The files of `folder` by name, its manifest and the manifest's hash. Raises TrustDataError."""
+    raw = _bytes(folder / MANIFEST)
+    manifest = _toml(MANIFEST, raw)
+    try:
+        hashes = {row["path"]: row["sha256"] for row in manifest["file"]}
+        _day(manifest["date"]), _day(manifest["built"])
+        int(manifest["warn_after_days"]), int(manifest["limit_days"]), manifest["name"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrustDataError(f"{folder / MANIFEST}: not a manifest of trust data ({error})") from None
+    files = {name: _bytes(folder / name) for name in _FILES}
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != hashes.get(name):
+            raise TrustDataError(
+                f"{folder / name}: altered since {MANIFEST} was written (its SHA-256 differs); "
+                "install tlsinspect again, or rebuild the data with tools/build_trust.py"
+            )
+    return files, manifest, hashlib.sha256(raw).hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TrustDataError(f"{path}: trust data cannot be read ({error.strerror or error})") from None
+    if not content.strip():
+        raise TrustDataError(f"{path}: trust data is empty")
+    return content
+
+
+def _toml(name: str, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except ValueError as error:
+        raise TrustDataError(f"{name}: not TOML ({error})") from None
+
+
+def _certificates(name: str, pem: bytes) -> list[Certificate]:
+    try:
+        found = [Certificate(der) for der in certificates_in(pem)]
+    except UnreadableError as error:
+        raise TrustDataError(f"{name}: holds a certificate nobody can read ({error})") from None
+    except ValueError:
+        raise TrustDataError(f"{name}: broken PEM") from None
+    refused = next((c for c in found if c.handle is None), None)
+    if refused is not None:
+        raise TrustDataError(f"{name}: {refused.title} is malformed ({refused.defect})")
+    if not found:
+        raise TrustDataError(f"{name}: holds no certificate; a PEM file with -----BEGIN CERTIFICATE----- is expected")
+    return found
+
+
+def _day(value: Any) -> datetime:
+    if isinstance(value, str):
+        value = date.fromisoformat(value)
+    return datetime(value.year, value.month, value.day, tzinfo=UTC)
