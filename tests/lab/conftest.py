@@ -12,7 +12,7 @@ import pytest
 
 from . import programs
 from .command import Command
-from .network import HTTP_HOSTS, TLS_HOSTS, Network, why_unavailable
+from .network import HTTP_HOSTS, TLS_HOSTS, Network, Process, why_unavailable
 from .pki import Pki, make
 from .programs import Proxy
 
@@ -87,11 +87,15 @@ def proxy_py(network: Network, pki: Pki) -> Proxy:
     return programs.proxy_py(network, pki)
 
 
+@pytest.fixture(scope="session")
+def portal_server(network: Network, pki: Pki) -> Process:
+    return programs.portal(network, pki)
+
+
 @pytest.fixture
-def portal(network: Network, pki: Pki) -> Iterator[None]:
+def portal(network: Network, portal_server: Process) -> Iterator[None]:
     """A captive portal takes every connection of the client while the test runs."""
+    assert portal_server.running()
     http, https = programs.PORTAL_PORTS
-    process = programs.portal(network, pki)
     with network.redirect(http, hosts=HTTP_HOSTS, port=80), network.redirect(https):
         yield
-    process.stop()

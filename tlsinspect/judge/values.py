@@ -85,10 +85,11 @@ def _failure_values(seen: Observation) -> dict[str, str]:
 def _product_values(product: Attribution | None) -> dict[str, str]:
     if product is None:
         return {"by": "", "in_product": ""}
+    name = product.product.partition(" (")[0]  # without the catalogue's remark on versions
     return {
-        "by": f" by {product.product} ({product.confidence})",
-        "in_product": f" in {product.product}",
-        "product": product.product,
+        "by": f" by {name} ({product.confidence})",
+        "in_product": f" in {name}",
+        "product": name,
         "confidence": product.confidence,
         "matched": product.matched,
     }

@@ -1,0 +1,136 @@
+"""The command line: arguments and wiring, nothing else. Results go to standard output, everything else to standard
+error.
+
+Only argparse is imported before the arguments are read, so that --help and --version cost next to nothing.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from tlsinspect import __version__
+
+EPILOG = """\
+exit status:
+  0    every required endpoint is genuine, or as its expectation says
+  1    at least one is intercepted, expired, blocked or anything else that is not well
+  2    the command or a file it names makes no sense
+  3    nothing worse than unreachable or inconclusive
+  130  interrupted; what was finished is written
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    from tlsinspect.errors import TlsinspectError
+
+    try:
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        return run(arguments)
+    except TlsinspectError as error:
+        from tlsinspect.text import printable
+
+        print(f"tlsinspect: {printable(str(error), 1000)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read standard output has gone; point it elsewhere so that the interpreter's last flush says nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="tlsinspect",
+        description="Tell, with proof, whether hosts are reached untouched or through TLS interception, and why not.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"tlsinspect {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _scan(commands)
+    _classify(commands)
+    _trust(commands)
+    _demo(commands)
+    return top
+
+
+Commands = argparse._SubParsersAction
+
+
+def _command(commands: "Commands[argparse.ArgumentParser]", name: str, help_: str) -> argparse.ArgumentParser:
+    made = commands.add_parser(
+        name, help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+    def run(arguments: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        status: int = import_module(f"tlsinspect.cli.{name}").run(arguments)
+        return status
+
+    made.set_defaults(run=run)
+    return made
+
+
+def _scan(commands: "Commands[argparse.ArgumentParser]") -> None:
+    p = _command(commands, "scan", "look at live hosts and say who answers at each")
+    p.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="HOST, HOST:PORT, URL, @FILE with one a line, or - for standard input; without any, a profile is scanned",
+    )
+    p.add_argument("--profile", metavar="NAME|FILE", help="the hosts to scan: gwsmo (default), pki, or a TOML file")
+    p.add_argument("--proxy", default="auto", metavar="auto|none|URL", help="auto takes the environment's (default)")
+    p.add_argument(
+        "--resolve",
+        action="append",
+        default=[],
+        metavar="HOST:PORT:ADDRESS[:PORT]",
+        help="connect here for that host and port; may be repeated",
+    )
+    p.add_argument("--timeout", type=float, default=15.0, metavar="S", help="for each attempt as a whole (15)")
+    p.add_argument("--concurrency", type=int, default=32, metavar="N", help="attempts at a time (32)")
+    p.add_argument("--repeat", type=int, default=1, metavar="N", help="attempts for each endpoint (1)")
+    _output(p, ("table", "json", "jsonl"))
+    _trust_option(p)
+
+
+def _classify(commands: "Commands[argparse.ArgumentParser]") -> None:
+    p = _command(commands, "classify", "say who signed a recorded chain")
+    p.add_argument(
+        "file", metavar="FILE", help="PEM (text around it is skipped) or DER, leaf first; - for standard input"
+    )
+    p.add_argument("--host", required=True, metavar="NAME", help="the name that was asked for")
+    p.add_argument("--at", metavar="TIME", help="judge at this time, ISO 8601 with a zone (default: now)")
+    p.add_argument("--authority", choices=("google", "public"), help="who must have signed (default: by the name)")
+    _output(p, ("table", "json"))
+    _trust_option(p)
+
+
+def _trust(commands: "Commands[argparse.ArgumentParser]") -> None:
+    p = _command(commands, "trust", "show or verify the data everything is judged by")
+    p.add_argument("action", choices=("list", "verify"))
+    _output(p, ("table", "json"))
+    _trust_option(p)
+
+
+def _demo(commands: "Commands[argparse.ArgumentParser]") -> None:
+    p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
+    _output(p, ("table", "json", "jsonl"))
+
+
+def _output(p: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    p.add_argument("--format", choices=formats, default="table", help="(table)")
+    p.add_argument("-o", "--output", metavar="FILE", help="write the result here instead of standard output")
+    p.add_argument("-v", "--verbose", action="store_true", help="show every finding in the table")
+
+
+def _trust_option(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--trust", metavar="DIR|PEM", help="judge by this data, or by roots that stand in for Google's (labs)"
+    )

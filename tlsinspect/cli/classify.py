@@ -1,0 +1,82 @@
+"""``tlsinspect classify``"""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from tlsinspect.cli.output import destination
+from tlsinspect.errors import UsageError
+from tlsinspect.jsonform import to_json
+from tlsinspect.model import Assessment
+from tlsinspect.recorded import classify
+from tlsinspect.report import assessment_status
+from tlsinspect.text import printable
+from tlsinspect.trust import Trust, certificates_in
+
+MAX_FILE = 16 * 1024 * 1024
+
+
+def run(arguments: argparse.Namespace) -> int:
+    trust = Trust.load(arguments.trust) if arguments.trust else Trust.default()
+    chain = read_chain(arguments.file)
+    at = read_time(arguments.at) if arguments.at else datetime.now(UTC)
+    assessment = classify(chain, arguments.host, at=at, trust=trust, authority=arguments.authority)
+    with destination(arguments.output) as out:
+        if arguments.format == "json":
+            out.write(json.dumps(to_json(assessment), indent=2) + "\n")
+        else:
+            _print(assessment, at, out)
+    return assessment_status([assessment])
+
+
+def read_chain(name: str) -> list[bytes]:
+    """The certificates of a PEM or DER file, or of standard input for ``-``. Raises UsageError."""
+    try:
+        if name == "-":
+            raw = sys.stdin.buffer.read(MAX_FILE + 1)
+        else:
+            with Path(name).open("rb") as file:
+                raw = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror or error})") from None
+    if len(raw) > MAX_FILE:
+        raise UsageError(f"{name}: larger than {MAX_FILE // 1024 // 1024} MB")
+    try:
+        found = list(certificates_in(raw))
+    except ValueError:
+        raise UsageError(f"{name}: broken PEM") from None
+    if found:
+        return found
+    if raw[:1] != b"\x30":  # every certificate begins with a SEQUENCE
+        raise UsageError(f"{name}: holds no certificate, in PEM or in DER")
+    return [raw]
+
+
+def read_time(text: str) -> datetime:
+    """A time with its zone. Raises UsageError."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--at {printable(text)}: not a time; write it as 2026-11-23T12:00:00Z") from None
+    if time.tzinfo is None:
+        raise UsageError(f"--at {printable(text)}: in which time zone? add Z for UTC")
+    return time.astimezone(UTC)
+
+
+def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:
+    """The verdict, why, what to do, and every finding."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from tlsinspect.report.table import finding_line, verdict_text
+
+    console = Console(file=out, highlight=False, markup=False, emoji=False)
+    console.print(verdict_text(assessment), Text(f"recorded, judged at {at:%Y-%m-%d %H:%M:%S}Z", style="dim"))
+    console.print(Text(assessment.explanation))
+    if assessment.remedy:
+        console.print(Text(f"→ {assessment.remedy}"))
+    for finding in assessment.findings:
+        console.print(finding_line(finding))

@@ -1,0 +1,55 @@
+"""``tlsinspect scan``"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tlsinspect.cli.output import destination, progress, write_report
+from tlsinspect.endpoints import MAX_FILE, lines_of, read_text
+from tlsinspect.errors import UsageError
+from tlsinspect.report import exit_status
+from tlsinspect.scan import execute, prepare
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.targets and arguments.profile:
+        raise UsageError("name targets or a profile, not both")
+    prepared = prepare(
+        list(_targets(arguments.targets)) if arguments.targets else None,
+        profile=arguments.profile or "gwsmo",
+        trust=arguments.trust,
+        proxy=arguments.proxy,
+        resolve=arguments.resolve,
+        timeout=arguments.timeout,
+        concurrency=arguments.concurrency,
+        repeat=arguments.repeat,
+    )
+    title = prepared.profile.title + ("" if arguments.targets else f" ({prepared.profile.name})")
+    with destination(arguments.output) as out:
+        with progress() as prepared.progress:
+            report = execute(prepared)
+        write_report(report, arguments.format, title, prepared.routing.describe(), out, verbose=arguments.verbose)
+    return exit_status(report)
+
+
+def _targets(typed: list[str]) -> Iterator[str]:
+    for text in typed:
+        if text == "-":
+            yield from lines_of(_standard_input())
+        elif text.startswith("@"):
+            yield from lines_of(read_text(Path(text[1:])))
+        elif "://" not in text and ("/" in text or "\\" in text or text.endswith(".txt")):
+            yield from lines_of(read_text(Path(text)))  # no host name has a slash in it
+        else:
+            yield text
+
+
+def _standard_input() -> str:
+    raw = sys.stdin.buffer.read(MAX_FILE + 1)
+    if len(raw) > MAX_FILE:
+        raise UsageError(f"standard input: larger than {MAX_FILE // 1024 // 1024} MB")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError("standard input: not UTF-8 text") from None

@@ -1,0 +1,42 @@
+"""How a report leaves: one file a format. Nothing is decided here.
+
+`FORMATS` maps a format's name to what writes it; `exit_status` says it in a number.
+"""
+
+from collections.abc import Iterable
+
+from tlsinspect.model import Assessment, Reach, Report, Verdict
+
+FORMATS = ("table", "json", "jsonl")
+_NOTHING_WORSE = {Verdict.GENUINE, Verdict.UNREACHABLE, Verdict.INCONCLUSIVE}
+_REACHED = {Reach.ANSWERS, Reach.SIGNED_OBJECT}
+
+
+def exit_status(report: Report) -> int:
+    """0 all required endpoints as expected, 3 nothing worse than unreachable or inconclusive, 1 anything else.
+
+    Port-80 rows count only where there is nothing else: then one that is required and not reached gives 3. An
+    interrupted run is 130.
+    """
+    if report.interrupted:
+        return 130
+    if not report.assessments:
+        return 0 if all(r.result in _REACHED for r in report.reachability if r.endpoint.required) else 3
+    return assessment_status(report.assessments)
+
+
+def assessment_status(assessments: Iterable[Assessment]) -> int:
+    """`exit_status` for assessments alone."""
+    unexpected = {a.verdict for a in assessments if a.endpoint.required and not _as_expected(a)}
+    if not unexpected:
+        return 0
+    return 3 if unexpected <= _NOTHING_WORSE - {Verdict.GENUINE} else 1
+
+
+def _as_expected(assessment: Assessment) -> bool:
+    expected = {
+        "exempt": {Verdict.GENUINE},
+        "inspected": {Verdict.INTERCEPTED},
+        "any": {Verdict.GENUINE, Verdict.INTERCEPTED},
+    }
+    return assessment.verdict in expected[assessment.endpoint.expectation]

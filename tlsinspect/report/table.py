@@ -1,0 +1,185 @@
+"""What a person sees: the answer first, then the cause, then what to do."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tlsinspect.model import Assessment, Confidence, Finding, Reach, Reachability, Report, Severity, Verdict
+from tlsinspect.text import printable
+
+_GOOD, _BAD, _CARE, _UNKNOWN = ("✔", "+", "green"), ("✘", "x", "red"), ("!", "!", "yellow"), ("?", "?", "cyan")
+_LOOK: dict[Verdict, tuple[str, str, str]] = {
+    Verdict.GENUINE: _GOOD,
+    Verdict.INTERCEPTED: _BAD,
+    Verdict.REVOKED: _BAD,
+    Verdict.UNEXPECTED_CA: _BAD,
+    Verdict.WRONG_HOST: _BAD,
+    Verdict.EXPIRED: _BAD,
+    Verdict.NOT_YET_VALID: _BAD,
+    Verdict.CLOCK_SKEWED: _CARE,
+    Verdict.CAPTIVE_PORTAL: _CARE,
+    Verdict.BLOCKED: _CARE,
+    Verdict.UNREACHABLE: _UNKNOWN,
+    Verdict.INCONCLUSIVE: _UNKNOWN,
+}
+# Findings worth a place beside the verdict, and how they are said there.
+_BESIDE = {
+    "mixed": "not on every connection",
+    "issuer-impersonated": "under a false name",
+    "certificate-expired": "its certificate says expired",
+    "same-issuing-key-many-hosts": "the same key signed for other hosts",
+    "same-leaf-key-many-hosts": "the same key answers for other hosts",
+    "upstream-untrusted": "a second problem hides behind it",
+    "clock-unproven": "by this machine's clock",
+    "chain-incomplete": "intermediate not sent",
+    "clock-ahead": "your clock is ahead",
+    "clock-behind": "your clock is behind",
+}
+
+
+def render(report: Report, title: str, route: str, console: Console, *, verbose: bool = False) -> None:
+    """Print the report. `title` and `route` head it; `verbose` adds every finding."""
+    ascii_only = not (console.encoding or "").lower().startswith("utf")
+    parts: list[RenderableType] = [_headline(report, title, route), Text()]
+    if report.assessments:
+        parts.append(_rows(report, console.width, ascii_only, verbose))
+        parts.append(Text())
+    parts += [*_facts(report), *_ending(report)]
+    console.print(Group(*parts), soft_wrap=False)
+
+
+def _headline(report: Report, title: str, route: str) -> Text:
+    tls, plain = len(report.assessments), len(report.reachability)
+    counts = f"{tls} host{'s' if tls != 1 else ''} over TLS" + (f", {plain} on plain HTTP" if plain else "")
+    return Text(f"{title} · {counts} · {route} · roots of {report.trust.date}", style="bold")
+
+
+def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True, width=1)
+    table.add_column(overflow="fold", max_width=max(24, width // 3))
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1, overflow="fold")
+    for assessment in report.assessments:
+        sign, plain_sign, colour = _LOOK[assessment.verdict]
+        table.add_row(
+            Text(plain_sign if ascii_only else sign, style=f"bold {colour}"),
+            Text(_place(assessment)),
+            Text(assessment.verdict, style=colour),
+            Group(Text(_cause(assessment, report.finished)), *_all_findings(assessment, verbose)),
+        )
+    return table
+
+
+def verdict_text(assessment: Assessment) -> Text:
+    """Host, verdict and confidence on one line."""
+    colour = _LOOK[assessment.verdict][2]
+    return Text.assemble(
+        (f"{_place(assessment)}  ", "bold"), (assessment.verdict, f"bold {colour}"), f" ({assessment.confidence})"
+    )
+
+
+def _place(assessment: Assessment) -> str:
+    port = assessment.endpoint.port
+    return assessment.endpoint.host + ("" if port == 443 else f":{port}")
+
+
+def _cause(assessment: Assessment, now: datetime) -> str:
+    """One line: for a genuine host the path and the days left, for an interceptor its name, else the explanation."""
+    beside = [_BESIDE[f.code] for f in assessment.findings if f.code in _BESIDE]
+    if assessment.verdict is Verdict.GENUINE:
+        facts = [" › ".join(printable(t) for t in assessment.path), _days_left(assessment, now)]
+    elif assessment.verdict is Verdict.INTERCEPTED:
+        facts = [_interceptor(assessment)]
+    else:
+        facts = [assessment.explanation]
+    if assessment.confidence is not Confidence.CERTAIN:
+        facts.append(assessment.confidence)
+    return " · ".join(facts + beside)
+
+
+def _days_left(assessment: Assessment, now: datetime) -> str:
+    days = (assessment.not_after - now).days if assessment.not_after else 0
+    return f"{days} day{'s' if days != 1 else ''} left"
+
+
+def _interceptor(assessment: Assessment) -> str:
+    issuer = f'"{_short_issuer(assessment)}"'
+    product = assessment.attribution
+    if product is None:
+        return f"by an unknown product: {issuer}"
+    return f"{product.product.partition(' (')[0]} ({product.confidence}): {issuer}"
+
+
+def _short_issuer(assessment: Assessment) -> str:
+    """The common name of the issuer where it has one."""
+    for part in (assessment.issuer or "").split(", "):
+        if part.startswith("CN="):
+            return printable(part[3:], 80)
+    return printable(assessment.issuer or "no name", 80)
+
+
+def _all_findings(assessment: Assessment, verbose: bool) -> Iterator[RenderableType]:
+    if not verbose:
+        return
+    for finding in assessment.findings:
+        yield finding_line(finding)
+
+
+def finding_line(finding: Finding) -> Text:
+    """One finding: its code, whether it is proof or a hint, and its sentence."""
+    colour = {Severity.CRITICAL: "red", Severity.HIGH: "red", Severity.MEDIUM: "yellow"}.get(finding.severity, "dim")
+    return Text.assemble((f"{finding.code} ", colour), (f"{finding.kind}: ", "dim"), finding.sentence)
+
+
+def _facts(report: Report) -> Iterator[RenderableType]:
+    clock = report.clock
+    here = f"{clock.local:%Y-%m-%d %H:%M:%S}Z here"
+    yield _labelled("clock", f"{here}, {_true_time(report)}")
+    if report.reachability:
+        yield _labelled("port 80", " · ".join(_reached(r) for r in report.reachability))
+
+
+def _true_time(report: Report) -> str:
+    clock = report.clock
+    sources = ", ".join(clock.sources)
+    if clock.hi is None:
+        return f"not proven; really after {clock.lo:%Y-%m-%d} ({sources})"
+    middle, width = clock.lo + (clock.hi - clock.lo) / 2, (clock.hi - clock.lo).total_seconds() / 2
+    return f"{middle:%Y-%m-%d %H:%M:%S}Z ± {max(1, round(width))} s really ({sources})"
+
+
+def _reached(row: Reachability) -> str:
+    words = {Reach.SIGNED_OBJECT: "signed object", Reach.ANSWERS: "answers", Reach.TIMEOUT: "no answer"}
+    said = words.get(row.result)
+    return f"{row.endpoint.host}: {said or printable(row.sentence)}"
+
+
+def _labelled(label: str, text: str) -> Table:
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(no_wrap=True, width=7)
+    line.add_column(ratio=1, overflow="fold")
+    line.add_row(Text(label, style="dim"), Text(text))
+    return line
+
+
+def _ending(report: Report) -> Iterator[RenderableType]:
+    """What it comes to, and what to do: each remedy once, with the hosts it is for in it."""
+    yield Text()
+    if report.interrupted:
+        yield Text("Interrupted: this is what was finished until then.", style="yellow")
+    for conclusion in report.conclusions:
+        yield Text(conclusion.sentence, style="bold" if conclusion.severity is Severity.HIGH else "")
+    bad = [a for a in report.assessments if a.verdict is not Verdict.GENUINE]
+    if report.assessments and not bad:
+        stand_in = " by the stand-in you named" if report.trust.stand_in else ""
+        yield Text(f"Every host is reached untouched{stand_in}.", style="bold")
+    for remedy in dict.fromkeys(a.remedy for a in bad if a.remedy):
+        yield Padding(Text(f"→ {remedy}"), (0, 0))
+    if report.trust.stand_in:
+        yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
+    yield Text(report.note, style="dim")
