@@ -97,6 +97,7 @@ class Reason(StrEnum):
     TLS_ERROR = "tls-error"
     CERTIFICATE_UNREADABLE = "certificate-unreadable"
     CANCELLED = "cancelled"
+    INTERNAL = "internal-error"  # a defect of tlsinspect itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ _BY_REASON: dict[Reason, AbsenceFact] = {
     Reason.PROXY_REDIRECT: "proxy-denied",
     Reason.PROXY_PORTAL: "portal",
     Reason.CANCELLED: "cancelled",
+    Reason.INTERNAL: "internal",
 }
 _BY_STAGE: dict[Stage, AbsenceFact] = {
     Stage.DNS: "dns",

@@ -53,6 +53,7 @@ AbsenceFact = Literal[
     "tls",
     "not-tls",
     "cancelled",
+    "internal",
 ]
 
 
@@ -156,6 +157,7 @@ RULES: tuple[Rule, ...] = (
     _no_certificate("not-tls", V.UNREACHABLE, C.CERTAIN, "what answers does not speak TLS"),
     _no_certificate("tls", V.UNREACHABLE, C.CERTAIN, "the handshake dies before a certificate"),
     _no_certificate("cancelled", V.UNREACHABLE, C.CERTAIN, "the scan was interrupted"),
+    _no_certificate("internal", V.INCONCLUSIVE, C.CERTAIN, "a defect of tlsinspect ended the attempt"),
     # 2. Keys and certificates that decide by themselves.
     _listed("known-forgery", "a certificate known to have been forged for Google's names"),
     _listed("leaked-key", "signed with a key whose private half is public"),

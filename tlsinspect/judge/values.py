@@ -27,6 +27,7 @@ REASONS: dict[Reason, str] = {
     Reason.TLS_ERROR: "TLS error",
     Reason.CERTIFICATE_UNREADABLE: "unreadable certificate",
     Reason.CANCELLED: "interrupted",
+    Reason.INTERNAL: "a defect of tlsinspect",
 }
 _SIGNERS = {
     "google": "signed by Google's authority, which serves other customers too",

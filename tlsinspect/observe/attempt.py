@@ -32,6 +32,7 @@ from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.handshake import FIRST_BYTES, LARGE, LEGACY, SMALL, Handshake, Hello
 from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request
 from tlsinspect.observe.route import DIRECT, Proxy, Resolved
+from tlsinspect.text import one_line
 
 # The share of the deadline each step may take by itself.
 SHARE = {"dns": 0.3, "tcp": 0.4, "proxy": 0.5, "hello": 0.3, "control": 0.15, "http": 0.4}
@@ -72,6 +73,8 @@ async def observe(endpoint: Endpoint, proxy: Proxy | None, settings: Settings, n
         attempt.failure = Failure(attempt.stage, Reason.TIMEOUT, f"{settings.timeout:g} s for the whole attempt")
     except asyncio.CancelledError:
         attempt.failure = Failure(attempt.stage, Reason.CANCELLED)
+    except Exception as defect:  # noqa: BLE001 - a defect of ours must not lose the other results; it is reported
+        attempt.failure = Failure(attempt.stage, Reason.INTERNAL, f"{type(defect).__name__}: {one_line(defect)}")
     return attempt.observation()
 
 

@@ -102,7 +102,8 @@ class Handshake:
 
     def decrypt(self, data: bytes) -> bytes | None:
         """The application data in what the peer sent; None once the peer has ended it."""
-        self._connection.bio_write(data)
+        if data:
+            self._connection.bio_write(data)
         plain = b""
         while True:
             try:
