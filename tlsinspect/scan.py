@@ -7,7 +7,7 @@ as a whole.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from tlsinspect import __version__
@@ -51,10 +51,11 @@ class Run:
     seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
     reached: dict[Endpoint, Reachability] = field(default_factory=dict)
     interrupted: bool = False
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: datetime | None = None  # local clock
 
     async def observe(self) -> None:
         """Make every observation. Cancelling it keeps what was seen."""
+        self.started = self.settings.clock()
         gate = asyncio.Semaphore(self.concurrency)
         jobs = [self._job(e, gate) for e in self.profile.endpoints]
         tasks = [asyncio.ensure_future(job) for job in jobs]
@@ -95,7 +96,7 @@ class Run:
             schema_version=SCHEMA_VERSION,
             tool=f"tlsinspect {__version__}",
             profile=self.profile.name,
-            started=self.started,
+            started=self.started or finished,
             finished=finished,
             trust=self.trust.facts,
             clock=clock,

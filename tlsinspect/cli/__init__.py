@@ -121,7 +121,7 @@ def _trust(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def _demo(commands: "Commands[argparse.ArgumentParser]") -> None:
     p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
-    _output(p, ("table", "json", "jsonl"))
+    _output(p, ("table",))
 
 
 def _output(p: argparse.ArgumentParser, formats: Sequence[str]) -> None:

@@ -69,6 +69,11 @@ class Bounds:
         # Where they disagree the widest interval holds: then only what all of them imply is decided.
         return self.local + min(w.lo for w in used), self.local + max(w.hi for w in used), bool(others)
 
+    def best(self) -> datetime:
+        """One moment to reckon ages by: true time as far as it is proven, else the local clock."""
+        interval = self.interval()
+        return interval[0] if interval else self.local
+
     def estimate(self) -> ClockEstimate:
         """The interval a report prints."""
         interval = self.interval()

@@ -29,6 +29,6 @@ def _conclusions(
     silent = [r.endpoint.host for r in reached if r.result in (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)]
     if silent:
         yield finding("port-80-blocked", {"hosts": ", ".join(silent)})
-    if trust.is_old(bounds.local):
-        age = {"data_date": trust.facts.date, "data_age": str(trust.age_days(bounds.local))}
+    if trust.is_old(bounds.best()):
+        age = {"data_date": trust.facts.date, "data_age": str(trust.age_days(bounds.best()))}
         yield finding("trust-data-old", age)

@@ -93,7 +93,7 @@ def _from_certificate(
         signer=path.signer.value,
         name=claim(endpoint, observation, path, proven, context.trust).value,
         shared_key=_shared(path, context.shared),
-        outdated=context.trust.is_outdated(context.bounds.local),
+        outdated=context.trust.is_outdated(context.bounds.best()),
         possession=_possession(observation, context),
         dates=dates.dates.value if dates else "valid",
         dates_confidence=dates.confidence if dates else Facts().dates_confidence,

@@ -96,8 +96,7 @@ def _certificate(established: Established, context: Context, words: Mapping[str,
 
 
 def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
-    interval = context.bounds.interval()
-    now = interval[0] if interval else context.bounds.local
+    now = context.bounds.best()
     if path.leaf.not_after < now:
         yield finding("certificate-expired", {"not_after": words["not_after"]}, words)
     if path.leaf.not_before > now:
@@ -139,7 +138,7 @@ def _run(decision: Decision, established: Established, context: Context, words: 
             yield finding("revocation-not-checked")
     if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
         yield finding("portal-on-network", {}, words)
-    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.local):
+    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best()):
         yield finding("trust-data-old", {}, words)
 
 

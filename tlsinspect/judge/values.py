@@ -56,7 +56,7 @@ def values(
         "expected_capital": _expected(endpoint, context)[0].upper() + _expected(endpoint, context)[1:],
         "trust_name": context.trust.facts.name,
         "data_date": context.trust.facts.date,
-        "data_age": str(context.trust.age_days(context.bounds.local)),
+        "data_age": str(context.trust.age_days(context.bounds.best())),
         "skew": skew_sentence(skew(context.bounds)),
         **_failure_values(seen),
         **_product_values(product),
@@ -130,6 +130,6 @@ def _proof(established: Established, context: Context) -> str:
     if path is None or not path.certificates:
         return ""
     trail = " › ".join(c.title for c in path.certificates[1:])
-    left = span(path.not_after - context.bounds.local)
+    left = span(path.not_after - context.bounds.best())
     held = {"proven": "the server holds its key", "unproven": "recorded, so possession of its key is not shown"}
     return f"signed by {trail}, {held.get(facts.possession, '')}, good for {left} more"

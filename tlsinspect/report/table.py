@@ -1,10 +1,9 @@
 """What a person sees: the answer first, then the cause, then what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -70,7 +69,7 @@ def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
             Text(plain_sign if ascii_only else sign, style=f"bold {colour}"),
             Text(_place(assessment)),
             Text(assessment.verdict, style=colour),
-            Group(Text(_cause(assessment, report.finished)), *_all_findings(assessment, verbose)),
+            Group(Text(_cause(assessment, _now(report))), *_all_findings(assessment, verbose)),
         )
     return table
 
@@ -83,6 +82,20 @@ def verdict_text(assessment: Assessment) -> Text:
     )
 
 
+def _remedies(bad: Sequence[Assessment]) -> list[str]:
+    """Each remedy once, naming all the hosts it is for."""
+    hosts: dict[str, list[str]] = {}
+    for assessment in bad:
+        if assessment.remedy:
+            host = assessment.endpoint.host
+            hosts.setdefault(assessment.remedy.replace(host, "\0"), []).append(host)
+    return [remedy.replace("\0", _listed(names)) for remedy, names in hosts.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _place(assessment: Assessment) -> str:
     port = assessment.endpoint.port
     return assessment.endpoint.host + ("" if port == 443 else f":{port}")
@@ -91,15 +104,26 @@ def _place(assessment: Assessment) -> str:
 def _cause(assessment: Assessment, now: datetime) -> str:
     """One line: for a genuine host the path and the days left, for an interceptor its name, else the explanation."""
     beside = [_BESIDE[f.code] for f in assessment.findings if f.code in _BESIDE]
+    if assessment.verdict is Verdict.CLOCK_SKEWED:
+        beside = []  # its explanation says it
     if assessment.verdict is Verdict.GENUINE:
         facts = [" › ".join(printable(t) for t in assessment.path), _days_left(assessment, now)]
     elif assessment.verdict is Verdict.INTERCEPTED:
         facts = [_interceptor(assessment)]
     else:
         facts = [assessment.explanation]
-    if assessment.confidence is not Confidence.CERTAIN:
+    # A stand-in makes everything `strong` at most; the ending says so once.
+    stand_in = any(f.code == "trust-stand-in" for f in assessment.findings)
+    if assessment.confidence is not Confidence.CERTAIN and not (
+        stand_in and assessment.confidence is Confidence.STRONG
+    ):
         facts.append(assessment.confidence)
     return " · ".join(facts + beside)
+
+
+def _now(report: Report) -> datetime:
+    """The time as far as it is proven, else by the local clock."""
+    return report.clock.lo if report.clock.hi is not None else report.clock.local
 
 
 def _days_left(assessment: Assessment, now: datetime) -> str:
@@ -178,8 +202,8 @@ def _ending(report: Report) -> Iterator[RenderableType]:
     if report.assessments and not bad:
         stand_in = " by the stand-in you named" if report.trust.stand_in else ""
         yield Text(f"Every host is reached untouched{stand_in}.", style="bold")
-    for remedy in dict.fromkeys(a.remedy for a in bad if a.remedy):
-        yield Padding(Text(f"→ {remedy}"), (0, 0))
+    for remedy in _remedies(bad):
+        yield Text(f"→ {remedy}")
     if report.trust.stand_in:
         yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
