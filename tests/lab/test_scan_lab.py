@@ -117,16 +117,6 @@ def test_interception_is_seen_though_the_operating_system_trusts_it(
     assert result.status == 1
 
 
-@pytest.mark.xfail(reason="what the operating system trusts is not a finding yet")
-def test_silent_and_breaking_interception_are_told_apart(scan: Command, network: Network, squid: Proxy) -> None:
-    assert squid.authority is not None
-    breaking = scan("--proxy", squid.url)
-    with network.os_trusts(squid.authority):
-        silent = scan("--proxy", squid.url)
-    assert all(breaking.finding(host, "not-trusted-by-os") for host in TLS_HOSTS)
-    assert all(silent.finding(host, "trusted-by-os") for host in TLS_HOSTS)
-
-
 def test_mitmproxy_is_named(scan: Command, mitmproxy: Proxy) -> None:
     result = scan("--proxy", mitmproxy.url)
     # A name can be typed into any authority: it is a hint, and the verdict stands without it.

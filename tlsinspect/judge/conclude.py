@@ -19,13 +19,19 @@ def conclusions(
 def _conclusions(
     assessments: Sequence[Assessment], reached: Sequence[Reachability], bounds: Bounds, trust: Trust
 ) -> Iterator[Finding]:
-    intercepted = [a.endpoint.host for a in assessments if a.verdict is Verdict.INTERCEPTED]
+    found = [a for a in assessments if a.verdict is Verdict.INTERCEPTED]
+    intercepted = [a.endpoint.host for a in found]
     if intercepted:
-        code = "all-intercepted" if len(intercepted) == len(assessments) else "selective-interception"
+        always = not any(f.code == "mixed" for a in found for f in a.findings)
+        code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
         yield finding(code, {"hosts": ", ".join(intercepted), "n": str(len(intercepted)), "of": str(len(assessments))})
     off = skew(bounds)
     if off is not None:
         yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", {"skew": skew_sentence(off)})
+    portal = next((r for r in reached if r.portal), None)
+    if portal is not None:
+        yield finding("portal-on-network", {"portal": f"{portal.endpoint.host} gives {portal.sentence}"})
+        return  # nothing else on this network is as it will be once somebody has signed in
     silent = [r.endpoint.host for r in reached if r.result in (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)]
     if silent:
         yield finding("port-80-blocked", {"hosts": ", ".join(silent)})

@@ -164,8 +164,8 @@ RULES: tuple[Rule, ...] = (
     _listed("state-interception", "signed with a key a state intercepts with"),
     Rule("precertificate", 2, lambda f: f.seen and f.poisoned, V.INCONCLUSIVE, C.CERTAIN, "a CT precertificate"),
     Rule(
-        "certificate-unreadable", 2, lambda f: f.seen and f.signer == "unreadable", V.INCONCLUSIVE, C.CERTAIN,
-        "no reader can read the leaf",
+        "certificate-unreadable", 2, lambda f: f.seen and f.signer == "unreadable" and not f.poisoned,
+        V.INCONCLUSIVE, C.CERTAIN, "no reader can read the leaf",
     ),
     # 3. The requested name is not claimed.
     Rule(
@@ -275,10 +275,8 @@ class Decision:
 
 def decide(facts: Facts) -> Decision:
     """Read the table. Total: every `Facts` gets a decision."""
-    holding = [rule for rule in RULES if rule.when(facts)]
-    if not holding:  # a combination no row describes proves nothing
-        return Decision(UNDESCRIBED, Confidence.CERTAIN, (), ())
-    first, later = holding[0], holding[1:]
+    # A combination no row describes proves nothing.
+    first, *later = [rule for rule in RULES if rule.when(facts)] or [UNDESCRIBED]
     caps = [cap for cap in CAPS if cap.when(facts)]
     lowest = [first.confidence, *(cap.at_most for cap in caps)]
     if first.step == 8:

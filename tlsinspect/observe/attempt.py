@@ -5,7 +5,6 @@ time to ask differently. Nothing the network does raises: it ends up in the Obse
 """
 
 import asyncio
-import base64
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -256,28 +255,25 @@ class Attempt:
             return
         self.stage = Stage.PROXY
         asked_for: tuple[str, ...] = ()
-        for credentials in (None, self.proxy.credentials):
+        for fields in ((), (self.proxy.authorization,)):
             async with self._socket() as sock:
                 with self._timed("proxy"):
-                    head, rest = await self._step("proxy", self._connect(sock, credentials))
+                    head, rest = await self._step("proxy", self._connect(sock, fields))
                 asked_for = head.schemes or asked_for
                 self.proxy_answer = ProxyAnswer(head.status, asked_for, head.get("server"), head.get("location"))
                 if 200 <= head.status < 300:
                     yield sock, rest
                     return
-            basic = head.status == 407 and "basic" in (s.lower() for s in asked_for)
-            if not (basic and self.proxy.credentials and credentials is None):
+            if not self.proxy.answers(head):
                 break
         status = self.proxy_answer.status if self.proxy_answer else 0
         raise Stop(Stage.PROXY, _proxy_reason(status), f"status {status}")
 
-    async def _connect(self, sock: socket.socket, credentials: str | None) -> tuple[Head, bytes]:
+    async def _connect(self, sock: socket.socket, fields: tuple[str, ...]) -> tuple[Head, bytes]:
         """CONNECT (RFC 9110 §9.3.6)."""
         loop = asyncio.get_running_loop()
         where = f"{bracketed(self.endpoint.host)}:{self.endpoint.port}"
-        lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
-        if credentials is not None:
-            lines.append("Proxy-Authorization: Basic " + base64.b64encode(credentials.encode()).decode())
+        lines = (f"CONNECT {where} HTTP/1.1", f"Host: {where}", *fields)
         await loop.sock_sendall(sock, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
         reader = HeadReader()
         while True:

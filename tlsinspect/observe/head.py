@@ -22,7 +22,7 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def http_request(method: str, target: str, host: str, port: int, *, default_port: int) -> bytes:
+def http_request(method: str, target: str, host: str, port: int, *fields: str, default_port: int) -> bytes:
     """A request without a body, after whose answer the connection ends."""
     lines = (
         f"{method} {target} HTTP/1.1",
@@ -30,6 +30,7 @@ def http_request(method: str, target: str, host: str, port: int, *, default_port
         f"User-Agent: tlsinspect/{__version__}",
         "Accept: */*",
         "Connection: close",
+        *fields,
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 

@@ -28,7 +28,10 @@ async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Setting
     tried: list[Connection] = []
     try:
         async with asyncio.timeout(settings.timeout):
-            return await _ask(endpoint, proxy, settings, tried)
+            answer = await _ask(endpoint, proxy, settings, tried)
+            if proxy is not None and proxy.answers(answer.head):
+                answer = await _ask(endpoint, proxy, settings, tried, proxy.authorization)
+            return answer
     except TimeoutError:
         return PlainAnswer(reason=Reason.TIMEOUT)
     except asyncio.CancelledError:
@@ -39,7 +42,9 @@ async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Setting
         return PlainAnswer(reason=Reason.RESET, address=tried[-1].address if tried else None)
 
 
-async def _ask(endpoint: Endpoint, proxy: Proxy | None, settings: Settings, tried: list[Connection]) -> PlainAnswer:
+async def _ask(
+    endpoint: Endpoint, proxy: Proxy | None, settings: Settings, tried: list[Connection], *fields: str
+) -> PlainAnswer:
     loop = asyncio.get_running_loop()
     host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     places = settings.resolved.get((host, port)) or await resolve(host, port, settings.family)
@@ -51,7 +56,9 @@ async def _ask(endpoint: Endpoint, proxy: Proxy | None, settings: Settings, trie
         path = read_target(endpoint.rows[0].url).path
         # RFC 9112 §3.2.2: a proxy is asked for the whole URL.
         where = f"http://{bracketed(endpoint.host)}:{endpoint.port}{path}" if proxy else path
-        await loop.sock_sendall(sock, http_request("GET", where, endpoint.host, endpoint.port, default_port=80))
+        await loop.sock_sendall(
+            sock, http_request("GET", where, endpoint.host, endpoint.port, *fields, default_port=80)
+        )
         reader, head = HeadReader(), None
         while head is None:
             data = await loop.sock_recv(sock, 65536)

@@ -3,6 +3,7 @@
 Credentials live here and nowhere else: no noun of `model` can hold them.
 """
 
+import base64
 import ipaddress
 import os
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from tlsinspect.endpoints.target import normal_host, read_port
 from tlsinspect.errors import UsageError
 from tlsinspect.model import Route
+from tlsinspect.observe.head import Head
 from tlsinspect.text import printable
 
 _VARIABLES = {True: ("https_proxy", "HTTPS_PROXY"), False: ("http_proxy",)}  # HTTP_PROXY is unsafe in CGI: curl's rule
@@ -26,6 +28,16 @@ class Proxy:
     port: int
     origin: str
     credentials: str | None = field(default=None, repr=False)  # user:password
+
+    def answers(self, head: Head | None) -> bool:
+        """Whether there are credentials for what this proxy asks: Basic, in a 407."""
+        asked = head is not None and head.status == 407 and "basic" in (s.lower() for s in head.schemes)
+        return asked and self.credentials is not None
+
+    @property
+    def authorization(self) -> str:
+        """The field that carries the credentials (RFC 7617)."""
+        return "Proxy-Authorization: Basic " + base64.b64encode((self.credentials or "").encode()).decode()
 
     @property
     def route(self) -> Route:
