@@ -10,7 +10,7 @@ return is in `tlsinspect.model`. Importing this costs next to nothing: each name
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tlsinspect.version import __version__
 
 if TYPE_CHECKING:
     from tlsinspect.errors import ProfileError, TlsinspectError, TrustDataError, UsageError

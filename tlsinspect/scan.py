@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tlsinspect import __version__
 from tlsinspect.endpoints import Profile, load_profile
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
@@ -33,6 +32,7 @@ from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.plain import PlainAnswer, ask_plainly
 from tlsinspect.observe.route import DIRECT, Routing, read_resolve, routing
 from tlsinspect.trust import Anchors, Trust, read_authority
+from tlsinspect.version import __version__
 
 SCHEMA_VERSION = 1
 

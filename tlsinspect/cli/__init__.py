@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from tlsinspect import __version__
+from tlsinspect.version import __version__
 
 EPILOG = """\
 exit status:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tlsinspect import __version__
+from tlsinspect.version import __version__
 
 MAX_HEAD = 64 * 1024
 _END = re.compile(rb"\r?\n\r?\n")

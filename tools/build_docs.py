@@ -1,0 +1,110 @@
+"""Write docs/decision.md from the rule table and its scenario file. ``--check`` only says whether it is up to date."""
+
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tlsinspect.judge.rules import CAPS, RULES, WORST_FIRST, Rule
+from tlsinspect.judge.words import _wording
+
+ROOT = Path(__file__).parent.parent
+TARGET = ROOT / "docs" / "decision.md"
+STEPS = {
+    1: "No certificate was seen",
+    2: "Lists, and certificates that cannot be judged",
+    3: "The requested name is not claimed",
+    4: "The name is claimed: who signed?",
+    5: "Does whoever answers hold the key?",
+    6: "Revocation",
+    7: "Transparency",
+    8: "Time",
+    9: "Form",
+    10: "Nothing is left that could be wrong",
+}
+
+
+def document() -> str:
+    """The page, from its data alone."""
+    return "\n".join([*_head(), *_chart(), *_rows(), *_caps(), *_scenarios()]) + "\n"
+
+
+def _head() -> Iterator[str]:
+    yield "# How tlsinspect decides"
+    yield ""
+    yield "Written by `tools/build_docs.py` from `tlsinspect/judge/rules.py` and `scenarios.toml`; edit those."
+    yield "The table is read from the top; the first row that holds gives the verdict, later rows that hold become findings."
+    yield ""
+
+
+def _chart() -> Iterator[str]:
+    yield "```mermaid"
+    yield "flowchart TD"
+    steps = sorted(STEPS)
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        verdicts = sorted({str(rule.verdict) for rule in RULES if rule.step == step})
+        yield f'  s{step}{{"{step}. {STEPS[step]}"}} -->|holds| v{step}["{" · ".join(verdicts)}"]'
+        if following:
+            yield f"  s{step} -->|else| s{following}"
+    yield "```"
+    yield ""
+
+
+def _rows() -> Iterator[str]:
+    for step, title in STEPS.items():
+        yield f"## {step}. {title}"
+        yield ""
+        yield "| row | holds when | verdict | confidence at most |"
+        yield "|---|---|---|---|"
+        yield from (_row(rule) for rule in RULES if rule.step == step)
+        yield ""
+
+
+def _row(rule: Rule) -> str:
+    return f"| `{rule.id}` | {rule.says} | **{rule.verdict}** | {rule.confidence} |"
+
+
+def _caps() -> Iterator[str]:
+    yield "## What lowers confidence"
+    yield ""
+    yield "Each is an assumption the answer rests on, and a finding."
+    yield ""
+    yield "| finding | at most | what it says |"
+    yield "|---|---|---|"
+    for cap in CAPS:
+        yield f"| `{cap.finding}` | {cap.at_most} | {_wording()['finding'][cap.finding]['sentence']} |"
+    yield ""
+    yield "Several observations of one endpoint give the worst of their verdicts, in this order, and `mixed`:"
+    yield ", ".join(WORST_FIRST) + "."
+    yield ""
+
+
+def _scenarios() -> Iterator[str]:
+    yield "## Scenarios"
+    yield ""
+    yield "Each is a test."
+    yield ""
+    yield "| scenario | given | verdict | findings |"
+    yield "|---|---|---|---|"
+    text = (ROOT / "tlsinspect" / "judge" / "scenarios.toml").read_text(encoding="utf-8")
+    for scenario in tomllib.loads(text)["scenario"]:
+        given = ", ".join(f"{k} = {v}" for k, v in scenario["given"].items()) or "nothing but a genuine host"
+        findings = ", ".join(f"`{f}`" for f in scenario.get("findings", []))
+        verdict = f"{scenario['verdict']} ({scenario['confidence']})"
+        yield f"| {scenario['name']} | {given} | {verdict} | {findings} |"
+
+
+def main() -> int:
+    current = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
+    if "--check" in sys.argv[1:]:
+        if current != document():
+            print(f"{TARGET.name} is not what the rules say now: run python tools/build_docs.py", file=sys.stderr)
+            return 1
+        return 0
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(document(), encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
