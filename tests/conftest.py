@@ -1,0 +1,87 @@
+"""What several test files share: recorded data that is not part of the repository, certificates, and the command."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tlsinspect.lab import pki
+
+ROOT = Path(__file__).resolve().parent.parent
+# Nothing a test starts may reach beyond this machine, not even where the command under test is wrong about what to do:
+# unless a test says otherwise every connection goes to a proxy on a loopback port where nobody listens.
+NOWHERE = "http://127.0.0.1:9"
+
+
+def shared_data(name: str) -> Path:
+    """A file or folder of the recorded data beside the repository; without it the test is skipped by name, and fails
+    where a pipeline (CI) would otherwise lose it without anybody noticing."""
+    path = ROOT.parent / "shared" / "data" / name
+    if path.exists():
+        return path
+    if os.environ.get("CI"):
+        pytest.fail(f"the recorded data {name!r} is missing, and CI allows no skipping", pytrace=False)
+    pytest.skip(f"the recorded data {name!r} is not here")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of the command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A small environment of our own: no proxies, colours or widths of whoever runs the tests."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+    proxies = dict.fromkeys(("http_proxy", "https_proxy"), NOWHERE)
+    return {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", **proxies, **(extra or {})}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tlsinspect", *arguments]
+
+
+def run(
+    *arguments: str, given: bytes = b"", extra: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Outcome:
+    """Run the command to its end. `given` is its standard input."""
+    ended = subprocess.run(
+        command(*arguments), input=given, env=environment(extra), cwd=cwd, capture_output=True, timeout=120, check=False
+    )
+    return Outcome(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+
+def resolve(places: Mapping[str, tuple[str, int]], port: int = 443) -> list[str]:
+    """`--resolve` values that lead each host to a loopback server."""
+    return [f"{host}:{port}:{address}:{real}" for host, (address, real) in places.items()]
+
+
+def options(values: Sequence[str], name: str = "--resolve") -> list[str]:
+    return [word for value in values for word in (name, value)]
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="session")
+def google(now: datetime) -> pki.GoogleLike:
+    """Authorities that stand in for Google's."""
+    return pki.google_like(now)
+
+
+@pytest.fixture(scope="session")
+def roots(google: pki.GoogleLike, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Their roots as a file for ``--trust``."""
+    path = tmp_path_factory.mktemp("roots") / "roots.pem"
+    path.write_bytes(google.roots_pem)
+    return path
