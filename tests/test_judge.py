@@ -302,7 +302,7 @@ def test_a_chain_of_a_thousand_ends() -> None:
 
 
 def recorded(folder: str) -> list[Path]:
-    return sorted((shared_data() / folder).rglob("*.pem"))
+    return sorted(shared_data(f"data/{folder}").rglob("*.pem"))
 
 
 def chain_of(path: Path) -> list[bytes]:
@@ -351,7 +351,7 @@ def own_name_or(path: Path) -> str:
     [("fiddler-forged-star.google.com", "fiddler-classic"), ("fortigate-forged-imap.gmail.com-2009", "fortigate")],
 )
 def test_recorded_interceptors_are_named(stem: str, product: str) -> None:
-    chain = chain_of(shared_data() / "interception" / "leafs" / f"{stem}.pem")
+    chain = chain_of(shared_data("data/interception/leafs") / f"{stem}.pem")
     assessment = tlsinspect.classify(chain, "any.google.com", at=NOW, authority="google")
     assert assessment.attribution is not None
     assert assessment.attribution.id == product

@@ -21,12 +21,14 @@ from tlsinspect.model import (
     Assessment,
     Authority,
     Endpoint,
+    Failure,
     Observation,
     Reach,
     Reachability,
     Reason,
     Report,
     Route,
+    Stage,
 )
 from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.plain import PlainAnswer, ask_plainly
@@ -54,7 +56,7 @@ class Run:
     started: datetime | None = None  # local clock
 
     async def observe(self) -> None:
-        """Make every observation. Cancelling it keeps what was seen."""
+        """Make every observation. Cancelling it keeps what was seen, then cancels."""
         self.started = self.settings.clock()
         gate = asyncio.Semaphore(self.concurrency)
         jobs = [self._job(e, gate) for e in self.profile.endpoints]
@@ -69,6 +71,7 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            raise
 
     async def _job(self, endpoint: Endpoint, gate: asyncio.Semaphore) -> None:
         proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
@@ -83,10 +86,22 @@ class Run:
                 if seen.failure is not None and seen.failure.reason is Reason.CANCELLED:
                     return
 
+    def _seen(self, endpoint: Endpoint) -> list[Observation]:
+        """The observations of `endpoint`; one that says so where an interrupt came before the first."""
+        never = Observation(
+            host=endpoint.host,
+            port=endpoint.port,
+            route=DIRECT,
+            started=self.settings.clock(),
+            stage=Stage.DNS,
+            failure=Failure(Stage.DNS, Reason.CANCELLED),
+        )
+        return self.seen.get(endpoint) or [never]
+
     def report(self) -> Report:
         """Judge what was seen."""
         finished = self.settings.clock()
-        observed = [Observed(e, tuple(self.seen[e])) for e in self.profile.endpoints if e in self.seen]
+        observed = [Observed(e, tuple(self._seen(e))) for e in self.profile.endpoints if e.tls]
         reached = tuple(self.reached[e] for e in self.profile.endpoints if e in self.reached)
         portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal), "")
         files = _authority_files(self.profile.endpoints)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from tlsinspect.certificate import Certificate, Name, text_of
 from tlsinspect.model import Attribution, Confidence
@@ -44,7 +44,7 @@ class _Row:
 class Listed:
     """A certificate or key that decides by itself."""
 
-    code: str  # known-forgery, leaked-key or state-interception
+    code: Literal["known-forgery", "leaked-key", "state-interception"]
     name: str
     incident: str
 
@@ -110,10 +110,12 @@ def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
         for row in tables.get("known_forgery", ()):
             if _is(certificate, row):
                 return Listed("known-forgery", row["subject"], row["incident"])
-        for code, table in (("leaked-key", "leaked_key"), ("state-interception", "state_key")):
-            for row in tables.get(table, ()):
-                if _is(certificate, row):
-                    return Listed(code, row["name"], row["source"])
+        for row in tables.get("leaked_key", ()):
+            if _is(certificate, row):
+                return Listed("leaked-key", row["name"], row["source"])
+        for row in tables.get("state_key", ()):
+            if _is(certificate, row):
+                return Listed("state-interception", row["name"], row["source"])
     return None
 
 

@@ -12,8 +12,8 @@ from tlsinspect.certificate import Certificate, UnreadableError, text_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.clock import Bounds, witness
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
-from tlsinspect.evidence.path import Path
-from tlsinspect.judge.establish import Context, Established, establish, is_proven, path_of
+from tlsinspect.evidence.path import Path, Signer
+from tlsinspect.judge.establish import Context, Established, Sighting, establish, sight
 from tlsinspect.judge.findings import findings
 from tlsinspect.judge.rules import WORST_FIRST, decide
 from tlsinspect.judge.values import values
@@ -52,56 +52,55 @@ def judge_run(
     `local` is the local clock at one moment of the run; with `exact_time` it is the true time too. `portal` says how a
     captive portal showed itself on this network, if it did.
     """
-    bounds = Bounds(local, trust.released, exact=exact_time)
-    context = Context(trust, bounds, basis, vouched, portal=portal, files=files or {})
-    context = replace(context, bounds=_time(observed, context))
-    context = replace(context, shared=shared_keys(_foreign(observed, context)))
-    return tuple(_assess(o, context) for o in observed), context.bounds
+    context = Context(trust, Bounds(local, trust.released, exact=exact_time), basis, vouched, portal, files or {})
+    sightings = [[sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
+    everything = [s for each in sightings for s in each]
+    context = replace(context, bounds=_time(everything, context), shared=shared_keys(_foreign(everything)))
+    return tuple(_assess(each, context) for each in sightings), context.bounds
 
 
-def _time(observed: Sequence[Observed], context: Context) -> Bounds:
+def _time(sightings: Sequence[Sighting], context: Context) -> Bounds:
     """Bounds on true time from every session whose leaf is proven."""
     witnesses, since = [], []
-    for o in observed:
-        for seen in o.observations:
-            path = path_of(o.endpoint, seen, context)
-            if path is None or not is_proven(path, o.endpoint.authority):
-                continue
-            since.append((path.leaf.spki_sha256, path.not_before))
-            live = context.basis is Basis.LIVE and seen.tls is not None and seen.tls.completed
-            told = witness(o.endpoint.host, path.leaf.spki_sha256, seen.http) if live else None
-            if told is not None:
-                witnesses.append(told)
+    for s in sightings:
+        if s.path is None or not s.proven:
+            continue
+        key = s.path.leaf.spki_sha256
+        since.append((key, s.path.not_before))
+        live = context.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
+        told = witness(s.endpoint.host, key, s.seen.http) if live else None
+        if told is not None:
+            witnesses.append(told)
     return replace(context.bounds, witnesses=tuple(witnesses), proven_since=tuple(since))
 
 
-def _foreign(observed: Sequence[Observed], context: Context) -> list[Foreign]:
-    found = []
-    for o in observed:
-        for seen in o.observations:
-            path = path_of(o.endpoint, seen, context)
-            if path is not None and path.signer.value in ("private", "impersonated"):
-                found.append(Foreign(o.endpoint.host, path.issuing_key, path.leaf.spki_sha256))
-    return found
+def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
+    return [
+        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256)
+        for s in sightings
+        if s.path is not None and s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
+    ]
 
 
-def _assess(observed: Observed, context: Context) -> Assessment:
+def _assess(sightings: Sequence[Sighting], context: Context) -> Assessment:
     """The worst of an endpoint's observations, and `mixed` where they differ."""
-    each = [_assess_one(observed.endpoint, seen, context) for seen in observed.observations]
+    each = [_assess_one(sighting, context) for sighting in sightings]
     worst = min(each, key=lambda a: WORST_FIRST.index(a.verdict))
+    observations = tuple(s.seen for s in sightings)
     if len({a.verdict for a in each}) == 1:
-        return replace(worst, observations=observed.observations)
+        return replace(worst, observations=observations)
     slices = ", ".join(f"{a.verdict} at {_slice(a.observations[0])}" for a in each)
     mixed = finding("mixed", {"slices": slices})
-    return replace(worst, findings=(mixed, *worst.findings), observations=observed.observations)
+    return replace(worst, findings=(mixed, *worst.findings), observations=observations)
 
 
 def _slice(seen: Observation) -> str:
     return f"try {seen.attempt}" + (f" ({seen.address})" if seen.address else "")
 
 
-def _assess_one(endpoint: Endpoint, seen: Observation, context: Context) -> Assessment:
-    established = establish(endpoint, seen, context)
+def _assess_one(sighting: Sighting, context: Context) -> Assessment:
+    endpoint, seen, path = sighting.endpoint, sighting.seen, sighting.path
+    established = establish(sighting, context)
     decision = decide(established.facts)
     product = _attribution(established, seen, context)
     words = values(endpoint, seen, established, product, context)
@@ -116,9 +115,9 @@ def _assess_one(endpoint: Endpoint, seen: Observation, context: Context) -> Asse
         remedy=remedy(decision.rule.id, words),
         findings=findings(decision, seen, established, product, context, words),
         attribution=product if product and product.kind not in NOT_PRODUCTS else None,
-        issuer=_issuer(established.path),
+        issuer=_issuer(path),
         path=_titles(established),
-        not_after=_leaf_end(established.path),
+        not_after=_leaf_end(path),
         observations=(seen,),
     )
 

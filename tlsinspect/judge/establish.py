@@ -25,9 +25,9 @@ class Context:
     bounds: Bounds
     basis: Basis = Basis.LIVE
     vouched: bool = False  # the caller says that whoever sent the chain holds its key
-    shared: Shared = field(default_factory=lambda: Shared(frozenset(), frozenset()))
     portal: str = ""  # how a captive portal showed itself on this network, or ""
     files: Mapping[str, Anchors] = field(default_factory=dict)  # authority files, by path
+    shared: Shared = field(default_factory=lambda: Shared(frozenset(), frozenset()))
 
 
 @dataclass(frozen=True)
@@ -40,61 +40,62 @@ class Established:
     listed: Listed | None
 
 
-def path_of(endpoint: Endpoint, observation: Observation, context: Context) -> Path | None:
-    """Who signed, or None where no certificate was seen."""
-    if observation.tls is None or not observation.tls.chain:
-        unreadable = observation.failure is not None and observation.failure.reason is Reason.CERTIFICATE_UNREADABLE
-        return Path(Signer.UNREADABLE) if unreadable else None
+@dataclass(frozen=True)
+class Sighting:
+    """One observation and who signed what it saw."""
+
+    endpoint: Endpoint
+    seen: Observation
+    path: Path | None  # None where no certificate was seen
+
+    @property
+    def proven(self) -> bool:
+        """Whether who must have signed did: the same answer as `Facts.proven`, before there are facts."""
+        return self.path is not None and Facts(authority=self.endpoint.authority, signer=self.path.signer.value).proven
+
+
+def sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
+    if seen.tls is None or not seen.tls.chain:
+        unreadable = seen.failure is not None and seen.failure.reason is Reason.CERTIFICATE_UNREADABLE
+        return Sighting(endpoint, seen, Path(Signer.UNREADABLE) if unreadable else None)
     anchors = context.files.get(endpoint.authority_file or "")
     at = context.bounds.local
-    return find_path(observation.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors)
+    path = find_path(seen.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors)
+    return Sighting(endpoint, seen, path)
 
 
-def is_proven(path: Path | None, authority: Authority) -> bool:
-    """Whether who must have signed did: the same answer as `Facts.proven`, before there are facts."""
-    return path is not None and Facts(authority=authority, signer=path.signer.value).proven
+def establish(sighting: Sighting, context: Context) -> Established:
+    """The facts of one observation."""
+    endpoint, path = sighting.endpoint, sighting.path
+    portal = bool(portal_in(sighting.seen, context.trust) or context.portal)
+    if path is not None and path.certificates:
+        return _from_certificate(sighting, path, context, portal)
+    facts = Facts(
+        authority=endpoint.authority,
+        basis=context.basis,
+        absence=_absence(sighting.seen, portal) if path is None else "",
+        portal=portal,
+        signer="private" if path is None else "unreadable",
+        stand_in=_stand_in(endpoint, context),
+    )
+    return Established(facts, path, None, None)
 
 
-def establish(endpoint: Endpoint, observation: Observation, context: Context) -> Established:
-    path = path_of(endpoint, observation, context)
-    portal = portal_in(observation, context.trust) or context.portal
-    if path is None:
-        facts = Facts(
-            authority=endpoint.authority,
-            basis=context.basis,
-            absence=_absence(observation, bool(portal)),
-            portal=bool(portal),
-            stand_in=_stand_in(endpoint, context),
-        )
-        return Established(facts, None, None, None)
-    if path.signer is Signer.UNREADABLE:
-        facts = Facts(
-            authority=endpoint.authority,
-            basis=context.basis,
-            signer="unreadable",
-            stand_in=_stand_in(endpoint, context),
-        )
-        return Established(facts, path, None, None)
-    return _from_certificate(endpoint, observation, context, path, bool(portal))
-
-
-def _from_certificate(
-    endpoint: Endpoint, observation: Observation, context: Context, path: Path, portal: bool
-) -> Established:
-    leaf, proven = path.leaf, is_proven(path, endpoint.authority)
+def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: bool) -> Established:
+    endpoint, leaf, proven = sighting.endpoint, path.leaf, sighting.proven
     dates = judge_dates(path.not_before, path.not_after, context.bounds, leaf.spki_sha256) if proven else None
     found = listed(path.certificates, context.trust)
     facts = Facts(
         authority=endpoint.authority,
         basis=context.basis,
         portal=portal,
-        listed=found.code if found else "",  # type: ignore[arg-type]  # codes are the literals of ListedFact
+        listed=found.code if found else "",
         poisoned=leaf.poisoned,
         signer=path.signer.value,
-        name=claim(endpoint, observation, path, proven, context.trust).value,
+        name=claim(sighting, path, context.trust).value,
         shared_key=_shared(path, context.shared),
         outdated=context.trust.is_outdated(context.bounds.best()),
-        possession=_possession(observation, context),
+        possession=_possession(sighting.seen, context),
         dates=dates.dates.value if dates else "valid",
         dates_confidence=dates.confidence if dates else Facts().dates_confidence,
         defect=path.defect is not None or leaf.defect is not None,
@@ -109,11 +110,12 @@ def _stand_in(endpoint: Endpoint, context: Context) -> bool:
     return context.trust.stand_in is not None and endpoint.authority is Authority.GOOGLE
 
 
-def claim(endpoint: Endpoint, observation: Observation, path: Path, proven: bool, trust: Trust) -> Claim:
+def claim(sighting: Sighting, path: Path, trust: Trust) -> Claim:
     """Whether the leaf claims the requested name. For a leaf that is not proven the address connected to counts too:
     some interceptors write that instead of the name."""
-    leaf, host = path.leaf, endpoint.host
-    if claims(leaf, host) or (not proven and observation.address and claims(leaf, observation.address)):
+    leaf, host, proven = path.leaf, sighting.endpoint.host, sighting.proven
+    address = sighting.seen.address if sighting.seen.route.proxy is None else None
+    if claims(leaf, host) or (not proven and address and claims(leaf, address)):
         return Claim.CLAIMED
     if cn_claims(leaf, host):
         # Where there is a subjectAltName, a common name beside it was never meant to be looked at.
