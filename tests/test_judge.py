@@ -190,6 +190,15 @@ def test_that_intermediate_presented_without_googles_signature_is_foreign() -> N
     assert tlsinspect.classify(issued.ders, HOST, at=NOW).verdict is Verdict.INTERCEPTED
 
 
+def test_a_signature_from_the_future_excludes_nobody() -> None:
+    """An algorithm nobody knew when this was released, as Merkle tree certificates will bring one."""
+    leaf = plain_corporate(NOW).issue([HOST]).ders[0]
+    sha256_with_rsa, unheard_of = bytes.fromhex("06092a864886f70d01010b"), bytes.fromhex("06092a864886f70d01017b")
+    assert leaf.count(sha256_with_rsa) == 2
+    assessment = tlsinspect.classify([leaf.replace(sha256_with_rsa, unheard_of)], HOST, at=NOW)
+    assert (assessment.verdict, assessment.rule) == (Verdict.INCONCLUSIVE, "signature-unknown")
+
+
 def test_a_precertificate_proves_no_endpoint(judged: Classify) -> None:
     assert judged(poisoned(google().wr2, HOST)).rule == "precertificate"
 
@@ -302,7 +311,7 @@ def test_a_chain_of_a_thousand_ends() -> None:
 
 
 def recorded(folder: str) -> list[Path]:
-    return sorted(shared_data(f"data/{folder}").rglob("*.pem"))
+    return sorted(shared_data(folder).rglob("*.pem"))
 
 
 def chain_of(path: Path) -> list[bytes]:
@@ -351,7 +360,7 @@ def own_name_or(path: Path) -> str:
     [("fiddler-forged-star.google.com", "fiddler-classic"), ("fortigate-forged-imap.gmail.com-2009", "fortigate")],
 )
 def test_recorded_interceptors_are_named(stem: str, product: str) -> None:
-    chain = chain_of(shared_data("data/interception/leafs") / f"{stem}.pem")
+    chain = chain_of(shared_data("interception/leafs") / f"{stem}.pem")
     assessment = tlsinspect.classify(chain, "any.google.com", at=NOW, authority="google")
     assert assessment.attribution is not None
     assert assessment.attribution.id == product

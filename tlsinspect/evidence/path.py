@@ -16,9 +16,9 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 from cryptography.x509.verification import PolicyBuilder, VerificationError
 
 from tlsinspect.certificate import FIRST_MOMENT, LAST_MOMENT, POISON, Certificate, UnreadableError, extension, folded
@@ -41,6 +41,7 @@ class Signer(StrEnum):
     PUBLIC = "public"  # a root that browsers trust
     UNKNOWN_INTERMEDIATE = "unknown-intermediate"  # says it is a Google intermediate we have no key of
     IMPERSONATED = "impersonated"  # says it is an authority we know, whose key did not sign
+    UNKNOWN_SIGNATURE = "unknown-signature"  # an algorithm younger than this release: nobody can be excluded
     PRIVATE = "private"
     UNREADABLE = "unreadable"
 
@@ -236,7 +237,14 @@ def _verify(child: x509.Certificate, key: object) -> None:
         if not isinstance(parameters, ec.ECDSA) or digest is None:
             raise InvalidSignature
         key.verify(signature, signed_bytes, parameters)
-    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+    elif isinstance(
+        key,
+        ed25519.Ed25519PublicKey
+        | ed448.Ed448PublicKey
+        | mldsa.MLDSA44PublicKey
+        | mldsa.MLDSA65PublicKey
+        | mldsa.MLDSA87PublicKey,
+    ):
         key.verify(signature, signed_bytes)
     else:
         raise InvalidSignature
@@ -379,15 +387,20 @@ def _anchor_of(fact: Intermediate) -> Certificate:
     return Certificate(made.public_bytes(Encoding.DER))
 
 
+_KNOWN_SIGNATURES = {oid for oid in vars(SignatureAlgorithmOID).values() if isinstance(oid, x509.ObjectIdentifier)}
+
+
 # -- foreign chains -------------------------------------------------------------------------------------------------
 
 
 def _foreign(presented: tuple[Certificate, ...], pool: tuple[Certificate, ...], trust: Trust) -> Path:
     """No key we know signed: does the chain say it was one?"""
+    leaf = presented[0]
+    if leaf.handle is not None and leaf.handle.signature_algorithm_oid not in _KNOWN_SIGNATURES:
+        return Path(Signer.UNKNOWN_SIGNATURE, presented, claimed_authority=_issuer_title(leaf))
     claimed = next((c for c in presented if _false_claim(c, trust)), None)
     if claimed is not None:
         return Path(Signer.IMPERSONATED, presented, claimed_authority=_issuer_title(claimed))
-    leaf = presented[0]
     if _unknown_google_intermediate(leaf, pool, trust):
         return Path(Signer.UNKNOWN_INTERMEDIATE, presented, claimed_authority=_issuer_title(leaf))
     return Path(Signer.PRIVATE, presented)

@@ -29,6 +29,7 @@ SignerFact = Literal[
     "file",  # the authority the user named
     "public",
     "unknown-intermediate",
+    "unknown-signature",  # an algorithm this release does not know
     "impersonated",
     "private",
     "unreadable",
@@ -184,6 +185,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "unknown-intermediate", 4, lambda f: f.seen and f.signer == "unknown-intermediate", V.INCONCLUSIVE, C.CERTAIN,
         "the issuer is named as a Google intermediate, its key is unknown and was not presented",
+    ),
+    Rule(
+        "signature-unknown", 4, lambda f: f.seen and f.signer == "unknown-signature", V.INCONCLUSIVE, C.CERTAIN,
+        "signed with an algorithm this release does not know",
     ),
     Rule(
         "root-historical", 4, lambda f: f.seen and f.signer == "google-historical", V.INCONCLUSIVE, C.CERTAIN,

@@ -38,6 +38,7 @@ _SIGNERS = {
     "public": "a public authority",
     "private": "nobody public",
     "impersonated": "nobody public, under a false name",
+    "unknown-signature": "signed in a way not known here",
     "unknown-intermediate": "an authority not known here",
 }
 

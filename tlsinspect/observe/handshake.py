@@ -37,7 +37,7 @@ def _context(hello: Hello) -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_verify(SSL.VERIFY_NONE)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_options(SSL.OP_NO_TICKET | SSL.OP_LEGACY_SERVER_CONNECT)
+    context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_min_proto_version(SSL.TLS1_VERSION if hello.legacy else SSL.TLS1_2_VERSION)
     if hello.legacy:
         # Anonymous and pre-shared keys stay out: a handshake without a certificate proves nothing.
