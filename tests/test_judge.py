@@ -193,9 +193,9 @@ def test_that_intermediate_presented_without_googles_signature_is_foreign() -> N
 def test_a_signature_from_the_future_excludes_nobody() -> None:
     """An algorithm nobody knew when this was released, as Merkle tree certificates will bring one."""
     leaf = plain_corporate(NOW).issue([HOST]).ders[0]
-    sha256_with_rsa, unheard_of = bytes.fromhex("06092a864886f70d01010b"), bytes.fromhex("06092a864886f70d01017b")
-    assert leaf.count(sha256_with_rsa) == 2
-    assessment = tlsinspect.classify([leaf.replace(sha256_with_rsa, unheard_of)], HOST, at=NOW)
+    ecdsa_with_sha256, unheard_of = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037b")
+    assert leaf.count(ecdsa_with_sha256) == 2
+    assessment = tlsinspect.classify([leaf.replace(ecdsa_with_sha256, unheard_of)], HOST, at=NOW)
     assert (assessment.verdict, assessment.rule) == (Verdict.INCONCLUSIVE, "signature-unknown")
 
 
