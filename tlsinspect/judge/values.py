@@ -55,6 +55,7 @@ def values(
         "portal": portal_in(seen, context.trust) or context.portal,
         "expected": _expected(endpoint, context),
         "expected_capital": _expected(endpoint, context)[0].upper() + _expected(endpoint, context)[1:],
+        "no_authenticated_proxy": _no_authenticated_proxy(endpoint),
         "trust_name": context.trust.facts.name,
         "data_date": context.trust.facts.date,
         "data_age": str(context.trust.age_days(context.bounds.best())),
@@ -68,7 +69,12 @@ def values(
 def _expected(endpoint: Endpoint, context: Context) -> str:
     if endpoint.authority is Authority.GOOGLE:
         return "the stand-in for Google's root" if context.trust.stand_in else "a Google root"
-    return "the authority you named" if endpoint.authority is Authority.FILE else "a public root"
+    return "the authority you named" if endpoint.authority is Authority.FILE else "a public authority"
+
+
+def _no_authenticated_proxy(endpoint: Endpoint) -> str:
+    google = endpoint.authority is Authority.GOOGLE
+    return ": Google's sync client supports no authenticated proxy" if google else ""
 
 
 def _failure_values(seen: Observation) -> dict[str, str]:

@@ -53,11 +53,11 @@ def day(moment: datetime) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """A duration as a person says it: the largest unit that is not zero, rounded down."""
-    seconds = abs(int(duration.total_seconds()))
+    """A duration as a person says it, in the largest unit of which there is one, rounded to it."""
+    seconds = abs(duration.total_seconds())
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        if seconds >= size:
-            n = seconds // size
+        if seconds >= size - 1:
+            n = round(seconds / size)
             return f"{n} {unit}" + ("s" if n != 1 else "")
     return "less than a second"
 
@@ -67,5 +67,7 @@ def skew_sentence(off: tuple[timedelta, timedelta | None] | None) -> str:
     if off is None:
         return "by less than can be proven"
     least, most = off
-    about = "about" if most is not None else "at least"
-    return f"it is {about} {span(least)} {'ahead' if least > timedelta(0) else 'behind'}"
+    direction = "ahead" if least > timedelta(0) else "behind"
+    if most is None:
+        return f"it is at least {span(least)} {direction}"
+    return f"it is about {span(least + (most - least) / 2)} {direction}"
