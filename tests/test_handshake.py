@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -203,7 +202,7 @@ def test_nothing_is_resumed_and_a_staple_is_asked_for(leaf: Issued, hello: Hello
     assert 5 in after_another  # status_request
 
 
-# --- a server that ends -----------------------------------------------------------------------------------------------
+# --- a server that ends ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -252,7 +251,7 @@ def test_a_warning_does_not_end_it(leaf: Issued) -> None:
     assert server.completed
 
 
-# --- a server that lies -----------------------------------------------------------------------------------------------
+# --- a server that lies ---------------------------------------------------------------------------------------------
 
 
 def _certificates(*ders: bytes) -> bytes:
@@ -294,7 +293,9 @@ def test_a_handshake_that_never_ends_is_ended(size: int) -> None:
     assert handshake._received <= MAX_BYTES + size
 
 
-@pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-x\r\n", b"\x00", b"\xff" * 9000, b"\x80\x2e\x01"])
+@pytest.mark.parametrize(
+    "begun", [b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-x\r\n", b"\x00", b"\xff" * 9000, b"\x80\x2e\x01"]
+)
 def test_what_is_not_tls_is_kept_to_be_looked_at(begun: bytes) -> None:
     handshake = fed(Handshake(NAME), *pieces(begun, 4000))
     assert (handshake.reason, handshake.completed) == (Reason.NOT_TLS, False)
@@ -308,13 +309,11 @@ def test_an_echo_is_an_error() -> None:
     assert (handshake.finished, handshake.reason) == (True, Reason.TLS_ERROR)
 
 
-# --- garbage ------------------------------------------------------------------------------------------------------------
+# --- garbage --------------------------------------------------------------------------------------------------------
 
 KINDS = st.sampled_from([20, 21, 22, 23, 24])
-RECORDS = st.builds(lambda kind, body: _record(kind, body), KINDS, st.binary(max_size=300))
-MESSAGES = st.builds(
-    lambda kind, body: _record(22, _message(kind, body)), st.integers(0, 255), st.binary(max_size=300)
-)
+RECORDS = st.builds(_record, KINDS, st.binary(max_size=300))
+MESSAGES = st.builds(lambda kind, body: _record(22, _message(kind, body)), st.integers(0, 255), st.binary(max_size=300))
 AFTER_HELLO = st.builds(lambda body: _record(22, _server_hello() + body), st.binary(max_size=300))
 
 
@@ -354,10 +353,10 @@ def _standing(google: GoogleLike) -> Issued:
     size=st.sampled_from([1, 50, WHOLE]),
 )
 def test_a_genuine_flight_with_bytes_changed(
-    google_for_examples: GoogleLike, changes: list[tuple[int, int]], version: str, size: int
+    google: GoogleLike, changes: list[tuple[int, int]], version: str, size: int
 ) -> None:
     """Whatever is changed on the way: nothing raises, and nothing completes with another chain than was signed for."""
-    issued = _standing(google_for_examples)
+    issued = _standing(google)
     handshake, server = Handshake(NAME), Server(issued, version)
     flight = bytearray(server.answer(handshake.start()))
     for place, bits in changes:
@@ -374,16 +373,12 @@ def test_a_genuine_flight_with_bytes_changed(
 
 
 @settings(deadline=None, max_examples=150)
-@given(chunks=st.lists(st.one_of(RECORDS, st.binary(max_size=100)), max_size=5), version=st.sampled_from(["TLSv1.2", "TLSv1.3"]))
-def test_garbage_in_place_of_application_data(google_for_examples: GoogleLike, chunks: list[bytes], version: str) -> None:
-    handshake, server = Handshake(NAME), Server(_standing(google_for_examples), version)
+@given(
+    chunks=st.lists(st.one_of(RECORDS, st.binary(max_size=100)), max_size=5),
+    version=st.sampled_from(["TLSv1.2", "TLSv1.3"]),
+)
+def test_garbage_in_place_of_application_data(google: GoogleLike, chunks: list[bytes], version: str) -> None:
+    handshake, server = Handshake(NAME), Server(_standing(google), version)
     drive(handshake, server)
     for chunk in chunks:
         assert handshake.decrypt(chunk) in (b"", None)  # never a byte that the server's key did not seal
-
-
-@pytest.fixture(scope="session")
-def google_for_examples(google: Any) -> GoogleLike:
-    """One set of authorities under all examples of a property."""
-    assert isinstance(google, GoogleLike)
-    return google

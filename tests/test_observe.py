@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 import warnings
@@ -120,7 +121,7 @@ def _no_names_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable.upper(), raising=False)
 
 
-# --- scanning ---------------------------------------------------------------------------------------------------------
+# --- scanning -------------------------------------------------------------------------------------------------------
 
 
 def resolve(places: Places) -> list[str]:
@@ -212,7 +213,7 @@ def in_time(seconds: float = TIMEOUT) -> Iterator[None]:
     assert time.monotonic() - begun < seconds + GRACE
 
 
-# --- the catalogue of faults ------------------------------------------------------------------------------------------
+# --- the catalogue of faults ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,9 @@ PROXIES: Mapping[str, Expected] = {
     "proxy-302": _expected("blocked", "proxy", "proxy-redirect"),
     "proxy-511": _expected("captive-portal", "proxy", "proxy-portal"),
     "proxy-not-http": _expected("unreachable", "proxy", "proxy-not-http"),
-    "proxy-html-after-200": _expected("unreachable", "tls", "not-tls"),  # what the page says is text and decides nothing
+    "proxy-html-after-200": _expected(
+        "unreachable", "tls", "not-tls"
+    ),  # what the page says is text and decides nothing
     "proxy-endless-headers": _expected("unreachable", "proxy", "proxy-answer-too-long"),
     "proxy-2mb-header": _expected("unreachable", "proxy", "proxy-answer-too-long"),
     "proxy-never-answers": _expected("unreachable", "proxy", "timeout"),
@@ -328,9 +331,7 @@ def test_all_of_them_at_once(lab: Lab, genuine: Running) -> None:
 
 
 @pytest.mark.parametrize("kind", PROXY_FAULTS)
-def test_a_proxy_that_misbehaves(
-    lab: Lab, genuine: Running, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_a_proxy_that_misbehaves(lab: Lab, genuine: Running, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     host = f"{kind}.googleapis.com"
     monkeypatch.setenv("no_proxy", GENUINE)  # reached directly, in the same scan
     with fault(kind, resolve={(host, 443): genuine}, interval=0.05) as proxy, in_time():
@@ -391,7 +392,7 @@ def test_a_server_that_goes_away_after_the_first_connection(lab: Lab) -> None:
     assert how(found) in (("unreachable", "tls", "reset"), ("unreachable", "tcp", "refused"))
 
 
-# --- filters that act on the server name ------------------------------------------------------------------------------
+# --- filters that act on the server name ----------------------------------------------------------------------------
 
 
 def test_a_filter_on_the_name_is_told_from_a_dead_server(lab: Lab) -> None:
@@ -436,7 +437,7 @@ def test_an_address_has_no_name_that_could_be_filtered(lab: Lab) -> None:
     assert set(peer.server_names) == {None}
 
 
-# --- answers that depend on the hello ---------------------------------------------------------------------------------
+# --- answers that depend on the hello -------------------------------------------------------------------------------
 
 
 def small_hellos_only(issued: Issued, refuse: Callable[[Peer], None]) -> Handler:
@@ -492,7 +493,7 @@ def test_a_server_of_another_age(lab: Lab) -> None:
     assert "hello-dependent" not in codes(found)
 
 
-# --- addresses ----------------------------------------------------------------------------------------------------------
+# --- addresses ------------------------------------------------------------------------------------------------------
 
 
 def test_a_dead_family_beside_a_living_one(lab: Lab, genuine: Running) -> None:
@@ -535,7 +536,7 @@ def test_addresses_that_all_refuse(lab: Lab) -> None:
     assert [each.outcome for each in seen_of(found).connections] == ["refused", "refused"]
 
 
-@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="a full backlog swallows connections on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full backlog refuses instead of swallowing")
 def test_an_address_that_swallows_connections_holds_nobody_up(lab: Lab, genuine: Running) -> None:
     with socket.create_server((HOST, 0), backlog=0) as full, contextlib.ExitStack() as stack:
         for _ in range(4):
@@ -557,7 +558,7 @@ def test_an_address_is_no_name_that_a_filter_could_have_sent_nowhere(lab: Lab) -
     assert how(found) == ("unreachable", "tcp", "refused")
 
 
-# --- proxies ------------------------------------------------------------------------------------------------------------
+# --- proxies --------------------------------------------------------------------------------------------------------
 
 PASSWORD = "s3cr3t/wörd"
 CREDENTIALS = f"jane.doe:{PASSWORD}"
@@ -597,6 +598,16 @@ def test_the_ways_in_which_proxies_say_yes(lab: Lab, genuine: Running, reply: by
     assert found.verdict == "genuine"
 
 
+def test_an_ipv6_address_behind_a_proxy(lab: Lab) -> None:
+    """It is bracketed where a port follows, and it is no server name."""
+    with tls_server(lab.public.issue(["::1"])) as server, honest_proxy({("::1", 443): server}) as proxy:
+        found = look_once(lab, {"[::1]": None}, proxy=f"http://{HOST}:{proxy.port}")
+    assert found.verdict == "genuine"
+    (request,) = proxy.requests
+    assert (request.line, request.header("Host")) == ("CONNECT [::1]:443 HTTP/1.1", "[::1]:443")
+    assert server.server_names == [None]
+
+
 def test_an_interceptor_behind_a_proxy_is_one(lab: Lab) -> None:
     issued = plain_corporate(lab.now).issue([GENUINE])
     with tls_server(issued) as server, honest_proxy({(GENUINE, 443): server}) as proxy:
@@ -614,7 +625,9 @@ def test_credentials_go_to_the_proxy_they_were_given_for_after_it_asked(lab: Lab
     assert sent == [None, "Basic " + base64.b64encode(CREDENTIALS.encode()).decode()]
 
 
-@pytest.mark.parametrize("kind", ["proxy-403", "proxy-401", "proxy-302", "proxy-511", "proxy-502", "proxy-reset-on-connect"])
+@pytest.mark.parametrize(
+    "kind", ["proxy-403", "proxy-401", "proxy-302", "proxy-511", "proxy-502", "proxy-reset-on-connect"]
+)
 def test_credentials_stay_here_where_nobody_asked_for_them(lab: Lab, kind: str) -> None:
     with fault(kind) as proxy:
         look(lab, {GENUINE: None, "http://c.pki.goog/x.crl": None}, proxy=f"http://{IN_URL}@{HOST}:{proxy.port}")
@@ -742,7 +755,7 @@ def test_a_tunnel_that_is_cut_is_unreachable_unless_another_name_passes(lab: Lab
     assert (how(filtered), seen_of(filtered).control) == (("blocked", "tls", "reset"), True)
 
 
-# --- plain HTTP ---------------------------------------------------------------------------------------------------------
+# --- plain HTTP -----------------------------------------------------------------------------------------------------
 
 CRL = "http://c.pki.goog/wr2/x.crl"
 
@@ -840,7 +853,7 @@ def test_a_public_host_that_leads_to_itself_is_no_portal(lab: Lab) -> None:
     assert how(found) == ("unreachable", "tls", "not-tls")
 
 
-# --- HTTP after the handshake -------------------------------------------------------------------------------------------
+# --- HTTP after the handshake ---------------------------------------------------------------------------------------
 
 
 def inside(issued: Issued, chunks: Callable[[], Iterator[bytes]], seconds: float = 0) -> Handler:

@@ -4,6 +4,7 @@ datetime becomes ISO 8601 with Z, bytes become base64, an enum its string, a tup
 """
 
 import base64
+import math
 import types
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -50,9 +51,10 @@ def _read(kind: Any, data: Any, where: str) -> Any:
         return {str(k): _read(get_args(kind)[1], v, where) for k, v in _expect(data, dict, where).items()}
     if is_dataclass(kind):
         return _noun(kind, _expect(data, dict, where), where)
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(data)
-    return _plain(kind, data, where)
+    try:
+        return _plain(kind, data, where)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{where} is not of the form it should have") from None
 
 
 def _noun(kind: Any, data: dict[str, Any], where: str) -> Any:
@@ -67,14 +69,28 @@ def _noun(kind: Any, data: dict[str, Any], where: str) -> Any:
         raise ValueError(f"{where} lacks one of: {', '.join(missing)}") from None
 
 
-def _plain(kind: type, data: Any, where: str) -> Any:
+def _plain(kind: Any, data: Any, where: str) -> Any:
+    if issubclass(kind, StrEnum):
+        return kind(data)
     if kind is datetime:
-        return datetime.fromisoformat(_expect(data, str, where)).astimezone(UTC)
+        return _aware(datetime.fromisoformat(_expect(data, str, where)))
     if kind is bytes:
         return base64.b64decode(_expect(data, str, where), validate=True)
     if kind is float:
-        return float(_expect(data, int | float, where))
+        return _finite(float(_expect(data, int | float, where)))
     return _expect(data, kind, where)
+
+
+def _aware(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError("in which time zone?")
+    return time.astimezone(UTC)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("not a number")
+    return number
 
 
 def _expect(data: Any, kind: Any, where: str) -> Any:

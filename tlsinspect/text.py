@@ -9,6 +9,10 @@ import unicodedata
 # Categories that draw nothing, move the cursor or reorder what follows: controls, formats (bidi, zero width),
 # surrogates, private use, unassigned, and the line and paragraph separators.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Letters and marks of other categories that draw nothing either (Unicode's Default_Ignorable_Code_Point).
+_BLANK = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)))
+) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -23,7 +27,7 @@ def printable(text: str, limit: int = 200) -> str:
 def _character(c: str) -> str:
     if c.isascii():
         return c if c.isprintable() else f"<U+{ord(c):04X}>"
-    return f"<U+{ord(c):04X}>" if unicodedata.category(c) in _INVISIBLE else c
+    return f"<U+{ord(c):04X}>" if c in _BLANK or unicodedata.category(c) in _INVISIBLE else c
 
 
 def one_line(error: BaseException) -> str:

@@ -9,12 +9,12 @@ import base64
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.x509.verification import Store
 
@@ -102,7 +102,7 @@ class Trust:
             date=str(self._manifest["date"]),
             built=str(self._manifest["built"]),
             anchors=len(self.google) + len(self.alternate),
-            sha256=hashlib.sha256(stand_in.read_bytes()).hexdigest() if stand_in else manifest_hash,
+            sha256=hashlib.sha256(_read(stand_in)).hexdigest() if stand_in else manifest_hash,
             stand_in=stand_in is not None,
         )
 
@@ -119,57 +119,64 @@ class Trust:
         Raises TrustDataError.
         """
         path = Path(path)
-        return cls(path) if path.is_dir() else cls(_shipped(), stand_in=path)
+        return cls(path) if _is_folder(path) else cls(_shipped(), stand_in=path)
 
-    @cached_property
-    def _roots(self) -> list[Certificate]:
-        return _certificates("google_roots.pem", self._files["google_roots.pem"])
+    def _certificates(self, name: str) -> list[Certificate]:
+        found = _certificates(name, self._files[name])
+        self._count(name, len(found))
+        return found
 
-    @cached_property
-    def _tiers(self) -> dict[str, str]:
-        return {root["sha256"]: root["tier"] for root in self._table("google_roots.toml")["root"]}
+    def _tables(self, name: str, *tables: str) -> dict[str, list[dict[str, Any]]]:
+        """The arrays of tables in a file, each of which must be there. Raises TrustDataError."""
+        read = _toml(name, self._files[name])
+        rows = {table: rows for table, rows in read.items() if isinstance(rows, list)}
+        if not all(rows.get(table) for table in tables) or not all(
+            isinstance(r, dict) for t in rows.values() for r in t
+        ):
+            raise TrustDataError(f"{name}: holds no [[{tables[0]}]]")
+        self._count(name, sum(map(len, rows.values())))
+        return rows
 
-    def _table(self, name: str) -> dict[str, Any]:
-        return _toml(name, self._files[name])
+    def _count(self, name: str, found: int) -> None:
+        said = next(row.get("count") for row in self._manifest["file"] if row["path"] == name)
+        if said != found:
+            raise TrustDataError(f"{name}: holds {found} entries, and its manifest says {said}")
+
+    def _tier(self, tier: str) -> Anchors:
+        """The roots of pki.goog/roots.pem in one tier."""
+        rows = self._tables("google_roots.toml", "root")["root"]
+        wanted = _each("google_roots.toml", rows, lambda row: (row["sha256"], row["spki_sha256"], row["tier"]))
+        roots = {c.sha256: c for c in self._certificates("google_roots.pem")}
+        found = [roots[h] for h, key, t in wanted if t == tier and h in roots and roots[h].spki_sha256 == key]
+        if not found or len(roots) != len(wanted):
+            raise TrustDataError("google_roots.toml: its rows and the certificates of google_roots.pem do not agree")
+        return Anchors(tier, found)
 
     @cached_property
     def google(self) -> Anchors:
         """Google's own keys, or what stands in for them."""
-        return self.stand_in or Anchors("Google", (c for c in self._roots if self._tiers.get(c.sha256) == "google"))
+        return self.stand_in or self._tier("google")
 
     @cached_property
     def alternate(self) -> Anchors:
         """The other roots of pki.goog/roots.pem: Google may use them, and so may everybody else."""
-        others = (c for c in self._roots if self._tiers.get(c.sha256) == "alternate")
-        return Anchors("pki.goog", () if self.stand_in else others)
+        return Anchors("alternate", ()) if self.stand_in else self._tier("alternate")
 
     @cached_property
     def public(self) -> Anchors:
         """A snapshot of the roots that browsers trust."""
-        return Anchors("public", _certificates("public_roots.pem", self._files["public_roots.pem"]))
+        return Anchors("public", self._certificates("public_roots.pem"))
 
     @cached_property
     def intermediates(self) -> tuple[Intermediate, ...]:
         """Every Google intermediate key we know, of every year."""
-        rows = self._table("google_intermediates.toml")["intermediate"]
-        return tuple(
-            Intermediate(
-                cn=row["cn"],
-                subject_der=base64.b64decode(row["subject_der"]),
-                subject=name_from(base64.b64decode(row["subject_der"])),
-                key_id=row["key_id"],
-                spki=base64.b64decode(row["spki"]),
-                spki_sha256=row["spki_sha256"],
-                not_before=row["not_before"],
-                not_after=row["not_after"],
-                historical=row["anchor_tier"] != "google",
-            )
-            for row in rows
-        )
+        rows = self._tables("google_intermediates.toml", "intermediate")["intermediate"]
+        return tuple(_each("google_intermediates.toml", rows, _intermediate))
 
     @cached_property
     def _domains(self) -> frozenset[str]:
-        return frozenset(row["name"] for row in self._table("google_domains.toml")["domain"])
+        rows = self._tables("google_domains.toml", "domain")["domain"]
+        return frozenset(_each("google_domains.toml", rows, lambda row: str(row["name"])))
 
     def is_google_name(self, host: str) -> bool:
         """Whether `host` is, or lies below, a domain that only Google's certificates serve."""
@@ -179,7 +186,7 @@ class Trust:
     @cached_property
     def interceptors(self) -> dict[str, list[dict[str, Any]]]:
         """The tables of interceptors.toml; `evidence.attribution` reads them."""
-        return self._table("interceptors.toml")
+        return self._tables("interceptors.toml", "interceptor")
 
     @property
     def released(self) -> datetime:
@@ -227,16 +234,20 @@ def _default() -> Trust:
     return Trust(_shipped())
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name no file can have; reading it will say so
+        return False
+
+
 def read_authority(path: str) -> Anchors:
     """The PEM file a profile names as an endpoint's authority. Raises TrustDataError."""
     return _anchors(path, Path(path))
 
 
 def _anchors(name: str, path: Path) -> Anchors:
-    try:
-        return Anchors(name, _certificates(str(path), path.read_bytes()))
-    except OSError as error:
-        raise TrustDataError(f"{path}: {error.strerror or error}") from None
+    return Anchors(name, _certificates(str(path), _read(path)))
 
 
 def _checked(folder: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
@@ -247,7 +258,9 @@ def _checked(folder: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
         hashes = {row["path"]: row["sha256"] for row in manifest["file"]}
         _day(manifest["date"]), _day(manifest["built"])
         int(manifest["warn_after_days"]), int(manifest["limit_days"]), manifest["name"]
-    except (KeyError, TypeError, ValueError) as error:
+        if manifest["schema_version"] != 1:
+            raise ValueError(f"schema_version {manifest['schema_version']} is not known here")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TrustDataError(f"{folder / MANIFEST}: not a manifest of trust data ({error})") from None
     files = {name: _bytes(folder / name) for name in _FILES}
     for name, content in files.items():
@@ -259,14 +272,44 @@ def _checked(folder: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
     return files, manifest, hashlib.sha256(raw).hexdigest()
 
 
-def _bytes(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise TrustDataError(f"{path}: trust data cannot be read ({error.strerror or error})") from None
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise TrustDataError(f"{path}: cannot be read ({reason})") from None
+
+
+def _bytes(path: Path) -> bytes:
+    content = _read(path)
     if not content.strip():
-        raise TrustDataError(f"{path}: trust data is empty")
+        raise TrustDataError(f"{path}: is empty")
     return content
+
+
+def _intermediate(row: dict[str, Any]) -> Intermediate:
+    return Intermediate(
+        cn=row["cn"],
+        subject_der=base64.b64decode(row["subject_der"]),
+        subject=name_from(base64.b64decode(row["subject_der"])),
+        key_id=row["key_id"],
+        spki=base64.b64decode(row["spki"]),
+        spki_sha256=row["spki_sha256"],
+        not_before=row["not_before"],
+        not_after=row["not_after"],
+        historical=row["anchor_tier"] != "google",
+    )
+
+
+T = TypeVar("T")
+
+
+def _each(name: str, rows: list[dict[str, Any]], read: Callable[[dict[str, Any]], T]) -> list[T]:
+    """Every row as `read` reads it. Raises TrustDataError naming the file where one lacks something."""
+    try:
+        return [read(row) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrustDataError(f"{name}: a row is not what it should be ({error})") from None
 
 
 def _toml(name: str, content: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from tlsinspect.endpoints.target import Target, read_target
 from tlsinspect.errors import ProfileError, UsageError
 from tlsinspect.model import Authority, Endpoint, Row
+from tlsinspect.text import printable
 
 MAX_ENDPOINTS = 100_000
 MAX_FILE = 16 * 1024 * 1024
@@ -44,9 +45,18 @@ def load_profile(name_or_file: str) -> Profile:
         text = files("tlsinspect.endpoints").joinpath(f"{name_or_file}.toml").read_text(encoding="utf-8")
         return _profile(name_or_file, text, Path())
     path = Path(name_or_file)
-    if not path.suffix and not path.exists():
-        raise ProfileError(f"no profile {name_or_file!r}: there are {', '.join(shipped_profiles())}, or name a file")
+    if not path.suffix and not exists(path):
+        named = printable(name_or_file, 60)
+        raise ProfileError(f"no profile {named!r}: there are {', '.join(shipped_profiles())}, or name a file")
     return _profile(name_or_file, read_text(path), path.parent)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a name no file can have is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def read_text(path: Path) -> str:
@@ -57,10 +67,15 @@ def read_text(path: Path) -> str:
         if len(raw) > MAX_FILE:
             raise UsageError(f"{path}: larger than {MAX_FILE // 1024 // 1024} MB")
         return raw.decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({reason_of(error)})") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file cannot be used, without its name."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _profile(where: str, text: str, folder: Path) -> Profile:
@@ -184,6 +199,8 @@ def gather(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     found: dict[tuple[str, int, bool], Endpoint] = {}
     for endpoint in endpoints:
         key = (endpoint.host, endpoint.port, endpoint.tls)
-        known = found.get(key)
-        found[key] = replace(known, rows=known.rows + endpoint.rows) if known else endpoint
+        known = found.setdefault(key, replace(endpoint, rows=()))
+        if replace(endpoint, rows=()) != replace(known, rows=()):
+            raise ProfileError(f"{endpoint.host}:{endpoint.port}: its rows name different authorities or expectations")
+        found[key] = replace(known, rows=known.rows + endpoint.rows)
     return tuple(found.values())

@@ -73,13 +73,16 @@ def _host_and_port(authority: str, text: str) -> tuple[str, str]:
 
 def read_port(port: str, text: str) -> int:
     """A port from 1 to 65535. Raises UsageError."""
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+    digits = port.lstrip("0") if port.isascii() and port.isdigit() else ""
+    if not (0 < len(digits) <= 5 and int(digits) < 65536):
         raise UsageError(f"{printable(text)}: port {printable(port)} is not between 1 and 65535")
     return int(port)
 
 
 def normal_host(host: str) -> str:
     """A host name as it is put on the wire, or an address in its shortest form. Raises UsageError."""
+    if "%" in host:
+        raise UsageError(f"{printable(host)}: an address with a zone cannot be scanned")
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

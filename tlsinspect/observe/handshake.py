@@ -15,6 +15,14 @@ from tlsinspect.model import Reason, Tls
 MAX_BYTES = 1024 * 1024  # of one handshake; OpenSSL ends a single message at 100 kB
 FIRST_BYTES = 4096
 _RECORD_TYPES = range(20, 25)  # RFC 8446 §5.1, with heartbeat
+# Alerts whose text in OpenSSL does not say that they are one.
+_ALERTS = (
+    "tlsv1 unrecognized name",
+    "tlsv1 unsupported extension",
+    "tlsv1 certificate unobtainable",
+    "tlsv1 bad certificate status response",
+    "tlsv1 bad certificate hash value",
+)
 _ERRORS_OF_PARSING = ("asn1 encoding routines", "x509 certificate routines")
 
 
@@ -155,8 +163,8 @@ class Handshake:
         queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
         libraries = [str(entry[0]) for entry in queue]
         text = str(queue[-1][2]) if queue else ""
-        if " alert " in text:
-            self.alert = text.rpartition(" alert ")[2]
+        if " alert " in text or text in _ALERTS:
+            self.alert = text.rpartition(" alert ")[2].removeprefix("tlsv1 ")
             self._fail(Reason.ALERT, self.alert)
         elif any(library in _ERRORS_OF_PARSING for library in libraries):
             self._fail(Reason.CERTIFICATE_UNREADABLE, str(queue[0][2]))

@@ -35,6 +35,11 @@ def http_request(method: str, target: str, host: str, port: int, *fields: str, d
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
+def number(text: str) -> int | None:
+    """A number as HTTP writes it, of at most nine digits; None where it is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
 class NotHttpError(ValueError):
     """What came is not an HTTP answer."""
 
@@ -65,7 +70,7 @@ class Head:
     def age(self) -> int | None:
         """The Age field; any Age at all means a cache answered, so a broken one counts as zero."""
         value = self.get("age")
-        return None if value is None else int(value[:9]) if value[:9].isdigit() else 0
+        return None if value is None else number(value[:9]) or 0
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -95,6 +100,7 @@ class HeadReader:
 
     rest: bytes = b""
     _buffer: bytes = field(default=b"", repr=False)
+    _read: int = 0  # bytes of interim answers, which could go on for ever
 
     def feed(self, data: bytes) -> Head | None:
         """Raises NotHttpError or TooLongError."""
@@ -103,11 +109,12 @@ class HeadReader:
             if len(self._buffer) >= 5 and not self._buffer.startswith(b"HTTP/"):
                 raise NotHttpError
             end = _END.search(self._buffer)
+            if self._read + (end.end() if end else len(self._buffer)) > MAX_HEAD:
+                raise TooLongError
             if end is None:
-                if len(self._buffer) > MAX_HEAD:
-                    raise TooLongError
                 return None
             head = _parse(self._buffer[: end.start()])
+            self._read += end.end()
             self._buffer = self._buffer[end.end() :]
             if head.status >= 200:
                 self.rest, self._buffer = self._buffer, b""

@@ -7,7 +7,7 @@ from tlsinspect.endpoints.target import read_target
 from tlsinspect.model import Connection, Endpoint, Reason
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.connect import DialError, dial, resolve
-from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request
+from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request, number
 from tlsinspect.observe.route import Proxy
 
 MAX_BODY = 64 * 1024  # the revocation lists and certificates asked for here are a few kB
@@ -76,8 +76,8 @@ async def _ask(
 async def _body(sock: object, begun: bytes, head: Head) -> bytes:
     """The body, as far as MAX_BODY; `Connection: close` ends it where no length does."""
     loop = asyncio.get_running_loop()
-    length = head.get("content-length") or ""
-    wanted = min(int(length[:9]), MAX_BODY) if length[:9].isdigit() else MAX_BODY
+    length = number(head.get("content-length") or "")
+    wanted = MAX_BODY if length is None else min(length, MAX_BODY)
     while len(begun) < wanted:
         data = await loop.sock_recv(sock, 65536)  # type: ignore[arg-type]
         if not data:

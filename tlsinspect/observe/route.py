@@ -6,9 +6,10 @@ Credentials live here and nowhere else: no noun of `model` can hold them.
 import base64
 import ipaddress
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from tlsinspect.endpoints.target import normal_host, read_port
 from tlsinspect.errors import UsageError
@@ -49,26 +50,43 @@ DIRECT = Route()
 
 
 def read_proxy(text: str, origin: str) -> Proxy:
-    """A proxy as people write it: ``[http://][user:password@]host[:port]``. Raises UsageError."""
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        host, port = parts.hostname, parts.netloc.rpartition("@")[2]
-    except ValueError:
-        raise UsageError(f"{origin}: not the address of a proxy") from None
-    if parts.scheme.lower() != "http":
+    """A proxy as people write it: ``[http://][user:password@]host[:port]``. Raises UsageError.
+
+    No sentence repeats what stood before the @: it may be a password.
+    """
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme.lower() != "http":
         raise UsageError(
-            f"{origin}: a proxy with the scheme {printable(parts.scheme)} cannot be used yet, only http; "
+            f"{origin}: a proxy with the scheme {printable(scheme, 20)} cannot be used yet, only http; "
             "--proxy none scans without it"
         )
-    if not host:
-        raise UsageError(f"{origin}: not the address of a proxy")
-    number = port.rpartition(":")[2] if ":" in port.rpartition("]")[2] else ""
+    userinfo, at, place = (rest if separator else text).removesuffix("/").rpartition("@")
+    if re.search(r"[/?#]", userinfo + place):
+        raise UsageError(f"{origin}: the address of a proxy has no path; write / ? # in a password as %2F %3F %23")
+    host, port = _place(place, origin)
     credentials = None
-    if parts.username is not None:
-        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    if at:
+        user, _, password = userinfo.partition(":")
+        credentials = f"{unquote(user)}:{unquote(password)}"
         if any(ord(c) < 32 for c in credentials):
             raise UsageError(f"{origin}: the proxy's credentials hold control characters")
-    return Proxy(normal_host(host), read_port(number, origin) if number else 1080, origin, credentials)
+    return Proxy(host, port, origin, credentials)
+
+
+def _place(place: str, origin: str) -> tuple[str, int]:
+    """Host and port, 1080 where there is none, as curl has it."""
+    host, port = place, ""
+    if place.startswith("["):
+        host, bracket, port = place[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise UsageError(f"{origin}: an IPv6 address is written [address]:port")
+        port = port.removeprefix(":")
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    try:
+        return normal_host(host), read_port(port, origin) if port else 1080
+    except UsageError:
+        raise UsageError(f"{origin}: not the address of a proxy; write it as http://host:port") from None
 
 
 @dataclass(frozen=True)
