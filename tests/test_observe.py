@@ -4,12 +4,14 @@ import base64
 import contextlib
 import itertools
 import json
+import re
 import socket
 import ssl
 import struct
 import sys
 import threading
 import time
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 import tlsinspect
@@ -71,24 +75,36 @@ class Lab:
     now: datetime
 
 
+def _root(root: x509.Certificate) -> str:
+    """Its row in google_roots.toml, as a key of Google's own."""
+    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return (
+        f'[[root]]\nsubject = "{root.subject.rfc4514_string()}"\nsha256 = "{root.fingerprint(SHA256()).hex()}"\n'
+        f'spki_sha256 = "{sha256(key).hexdigest()}"\nnot_after = {root.not_valid_after_utc.isoformat()}\n'
+        'tier = "google"\npublished_in = []\n'
+    )
+
+
 def make_lab(folder: Path) -> Lab:
     now = datetime.now(UTC)
     google = google_like(now, days=120, backdated=timedelta(days=400))
     public = Authority.root(name((NameOID.ORGANIZATION_NAME, "Lab"), (NameOID.COMMON_NAME, "Lab Public Root")), now)
-    hashes = [sha256(root.public_bytes(Encoding.DER)).hexdigest() for root in google.roots]
-    files = {
-        "google_roots.pem": google.roots_pem,
-        "google_roots.toml": "".join(f'[[root]]\nsha256 = "{h}"\ntier = "google"\n' for h in hashes).encode(),
-        "public_roots.pem": public.pem,
-    }
-    for kept in ("google_intermediates.toml", "google_domains.toml", "interceptors.toml"):
-        files[kept] = (ROOT / "trust" / kept).read_bytes()
-    day = f"{now - timedelta(days=10):%Y-%m-%d}"
-    manifest = f'name = "lab"\ndate = {day}\nbuilt = {day}\nwarn_after_days = 9999\nlimit_days = 9999\n'
+    manifest = tomllib.loads((ROOT / "trust" / "MANIFEST.toml").read_text())
+    files = {row["path"]: (ROOT / "trust" / row["path"]).read_bytes() for row in manifest.pop("file")}
+    # What is really Google's steps aside for the laboratory's own.
+    others = files["google_roots.toml"].replace(b'tier = "google"', b'tier = "alternate"')
+    files["google_roots.toml"] = others + "".join(_root(root) for root in google.roots).encode()
+    files["google_roots.pem"] += google.roots_pem
+    files["public_roots.pem"] = public.pem
+    day = (now - timedelta(days=10)).date()
+    # No age of the shipped data may ever change what these tests see.
+    manifest |= {"name": "lab", "date": day, "built": day, "warn_after_days": 9999, "limit_days": 9999}
+    lines = [f"{key} = {json.dumps(value) if isinstance(value, str) else value}" for key, value in manifest.items()]
     for path, content in files.items():
         (folder / path).write_bytes(content)
-        manifest += f'[[file]]\npath = "{path}"\nsha256 = "{sha256(content).hexdigest()}"\n'
-    (folder / "MANIFEST.toml").write_text(manifest)
+        count = len(re.findall(rb"^(?:-----BEGIN CERTIFICATE|\[\[)", content, re.MULTILINE))
+        lines += ["[[file]]", f'path = "{path}"', f'sha256 = "{sha256(content).hexdigest()}"', f"count = {count}"]
+    (folder / "MANIFEST.toml").write_text("\n".join(lines))
     return Lab(google, public, Trust.load(folder), now)
 
 

@@ -107,7 +107,7 @@ def test_five_roots_are_google_s_and_fourteen_are_not() -> None:
 def test_what_the_table_says_of_a_root_is_what_its_certificate_says() -> None:
     trust = Trust.default()
     by_hash = {c.sha256: c for c in (*trust.google.certificates, *trust.alternate.certificates)}
-    rows = trust._table("google_roots.toml")["root"]
+    rows = trust._tables("google_roots.toml", "root")["root"]
     assert {row["sha256"] for row in rows} == set(by_hash)
     for row in rows:
         found = by_hash[row["sha256"]]

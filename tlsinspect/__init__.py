@@ -8,11 +8,12 @@
 return is in `tlsinspect.model`. Importing this costs next to nothing: each name loads what it needs on first use.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from tlsinspect.version import __version__
 
+TYPE_CHECKING = False  # as type checkers know it; importing typing for it would double the cost of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from tlsinspect.errors import ProfileError, TlsinspectError, TrustDataError, UsageError
     from tlsinspect.model import Assessment, Confidence, Finding, Observation, Report, Verdict
     from tlsinspect.recorded import classify
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'tlsinspect' has no attribute {name!r}")

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 T = TypeVar("T")
-A = TypeVar("A")
+P = ParamSpec("P")
 Name = tuple[tuple[str, str], ...]  # (attribute, value) in DER order; one RDN after the other
 
 FIRST_MOMENT = datetime(1, 1, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ class Certificate:
         self.defect: str | None = None  # what cryptography refused, in its own words
         self.handle: x509.Certificate | None = None  # None where cryptography refuses the whole
         try:
-            self.handle = _quietly(x509.load_der_x509_certificate, der)
+            self.handle = quietly(x509.load_der_x509_certificate, der)
         except (*_REFUSALS, x509.UnsupportedGeneralNameType) as refusal:
             self.defect = _words(refusal)
             self._lenient.spki  # noqa: B018 - raises UnreadableError here rather than later
@@ -65,7 +65,7 @@ class Certificate:
     def _read(self, strict: Callable[[x509.Certificate], T], lenient: Callable[["_Lenient"], T]) -> T:
         if self.handle is not None:
             try:
-                return _quietly(strict, self.handle)
+                return quietly(strict, self.handle)
             except (*_REFUSALS, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as refusal:
                 self.defect = self.defect or _words(refusal)
         return lenient(self._lenient)
@@ -177,11 +177,11 @@ def text_of(name: Name) -> str:
     return ", ".join(f"{label}={value}" for label, value in reversed(name))
 
 
-def _quietly(call: Callable[[A], T], argument: A) -> T:
+def quietly(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Call without the warnings cryptography gives on what it will refuse one day (serial zero, a long country)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return call(argument)
+        return call(*arguments, **named)
 
 
 def name_from(der: bytes) -> Name:

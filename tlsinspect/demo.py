@@ -107,11 +107,9 @@ def demo(out: TextIO, *, verbose: bool = False) -> int:
 
 
 def _show(report: Report, title: str, route: str, out: TextIO, verbose: bool) -> None:
-    from rich.console import Console
+    from tlsinspect.report.table import PlainConsole, render
 
-    from tlsinspect.report.table import render
-
-    render(report, title, route, Console(file=out, highlight=False, markup=False, emoji=False), verbose=verbose)
+    render(report, title, route, PlainConsole(out), verbose=verbose)
     out.write("\n")
 
 

@@ -27,7 +27,7 @@ def to_json(value: Any) -> Any:
         return [to_json(v) for v in value]
     if isinstance(value, dict):
         return {k: to_json(v) for k, v in value.items()}
-    return round(value, 6) if isinstance(value, float) else value
+    return value
 
 
 def from_json(kind: type[T], data: Any) -> T:

@@ -20,7 +20,9 @@ def printable(text: str, limit: int = 200) -> str:
 
     At most `limit` characters of the input are shown; a cut is said by an ellipsis.
     """
-    shown = "".join(_character(c) for c in text[:limit])
+    shown = text[:limit]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(_character(c) for c in shown)
     return shown + "…" if len(text) > limit else shown
 
 

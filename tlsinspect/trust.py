@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cryptography import x509
 from cryptography.x509.verification import Store
 
 from tlsinspect.certificate import Certificate, Name, UnreadableError, folded, name_from, text_of, title_of
@@ -54,6 +55,10 @@ class Anchors:
     @cached_property
     def store(self) -> Store:
         return Store([c.handle for c in self.certificates if c.handle is not None])
+
+    @cached_property
+    def by_handle(self) -> dict[x509.Certificate | None, Certificate]:
+        return {c.handle: c for c in self.certificates}
 
     @cached_property
     def by_subject(self) -> dict[bytes, list[Certificate]]:

@@ -5,9 +5,10 @@ Only argparse is imported before the arguments are read, so that --help and --ve
 """
 
 import argparse
-import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeAlias
 
 from tlsinspect.version import __version__
 
@@ -21,6 +22,21 @@ exit status:
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """As argparse has it, but a mistake is answered in one line, and no password in it is repeated."""
+
+    def error(self, message: str) -> NoReturn:
+        fail(f"{message}; see {self.prog} --help")
+        sys.exit(2)
+
+
+def fail(sentence: str) -> None:
+    """One harmless line on standard error. What stands before an @ in a URL may be a password."""
+    from tlsinspect.text import printable
+
+    print(f"tlsinspect: {printable(re.sub(r'//[^/]*@', '//…@', sentence), 1000)}", file=sys.stderr)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
@@ -30,20 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = arguments.run
         return run(arguments)
     except TlsinspectError as error:
-        from tlsinspect.text import printable
-
-        print(f"tlsinspect: {printable(str(error), 1000)}", file=sys.stderr)
+        fail(str(error))
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read standard output has gone; point it elsewhere so that the interpreter's last flush says nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except Exception as defect:  # noqa: BLE001 - status 1 would say that somebody intercepts
+        fail(f"a defect of tlsinspect: {type(defect).__name__}: {defect}; please report it with this line")
+        return 2
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="tlsinspect",
         description="Tell, with proof, whether hosts are reached untouched or through TLS interception, and why not.",
         epilog=EPILOG,
@@ -58,10 +71,10 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Commands = argparse._SubParsersAction
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
-def _command(commands: "Commands[argparse.ArgumentParser]", name: str, help_: str) -> argparse.ArgumentParser:
+def _command(commands: Commands, name: str, help_: str) -> argparse.ArgumentParser:
     made = commands.add_parser(
         name, help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -76,7 +89,7 @@ def _command(commands: "Commands[argparse.ArgumentParser]", name: str, help_: st
     return made
 
 
-def _scan(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _scan(commands: Commands) -> None:
     p = _command(commands, "scan", "look at live hosts and say who answers at each")
     p.add_argument(
         "targets",
@@ -100,7 +113,7 @@ def _scan(commands: "Commands[argparse.ArgumentParser]") -> None:
     _trust_option(p)
 
 
-def _classify(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _classify(commands: Commands) -> None:
     p = _command(commands, "classify", "say who signed a recorded chain")
     p.add_argument(
         "file", metavar="FILE", help="PEM (text around it is skipped) or DER, leaf first; - for standard input"
@@ -112,14 +125,14 @@ def _classify(commands: "Commands[argparse.ArgumentParser]") -> None:
     _trust_option(p)
 
 
-def _trust(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _trust(commands: Commands) -> None:
     p = _command(commands, "trust", "show or verify the data everything is judged by")
     p.add_argument("action", choices=("list", "verify"))
     _output(p, ("table", "json"))
     _trust_option(p)
 
 
-def _demo(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _demo(commands: Commands) -> None:
     p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
     _output(p, ("table",))
 

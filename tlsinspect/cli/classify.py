@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tlsinspect.cli.output import destination
+from tlsinspect.endpoints import reason_of
 from tlsinspect.errors import UsageError
 from tlsinspect.jsonform import to_json
 from tlsinspect.model import Assessment
@@ -22,7 +23,7 @@ MAX_FILE = 16 * 1024 * 1024
 def run(arguments: argparse.Namespace) -> int:
     trust = Trust.load(arguments.trust) if arguments.trust else Trust.default()
     chain = read_chain(arguments.file)
-    at = read_time(arguments.at) if arguments.at else datetime.now(UTC)
+    at = read_time(arguments.at) if arguments.at is not None else datetime.now(UTC)
     assessment = classify(chain, arguments.host, at=at, trust=trust, authority=arguments.authority)
     with destination(arguments.output) as out:
         if arguments.format == "json":
@@ -40,8 +41,8 @@ def read_chain(name: str) -> list[bytes]:
         else:
             with Path(name).open("rb") as file:
                 raw = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{name}: cannot be read ({reason_of(error)})") from None
     if len(raw) > MAX_FILE:
         raise UsageError(f"{name}: larger than {MAX_FILE // 1024 // 1024} MB")
     try:
@@ -59,21 +60,20 @@ def read_time(text: str) -> datetime:
     """A time with its zone. Raises UsageError."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        if time.tzinfo is None:
+            raise UsageError(f"--at {printable(text)}: in which time zone? add Z for UTC")
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"--at {printable(text)}: not a time; write it as 2026-11-23T12:00:00Z") from None
-    if time.tzinfo is None:
-        raise UsageError(f"--at {printable(text)}: in which time zone? add Z for UTC")
-    return time.astimezone(UTC)
 
 
 def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:
     """The verdict, why, what to do, and every finding."""
-    from rich.console import Console
     from rich.text import Text
 
-    from tlsinspect.report.table import finding_line, verdict_text
+    from tlsinspect.report.table import PlainConsole, finding_line, verdict_text
 
-    console = Console(file=out, highlight=False, markup=False, emoji=False)
+    console = PlainConsole(out)
     console.print(verdict_text(assessment), Text(f"recorded, judged at {at:%Y-%m-%d %H:%M:%S}Z", style="dim"))
     console.print(Text(assessment.explanation))
     if assessment.remedy:

@@ -1,37 +1,66 @@
 """Where results go, and how they are written there."""
 
+import codecs
 import contextlib
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from tlsinspect.endpoints import reason_of
 from tlsinspect.errors import UsageError
 from tlsinspect.model import Report
+
+# What the table draws with, for terminals and pipes that cannot encode it.
+_PLAIN = {"›": ">", "·": "-", "→": "->", "…": "...", "±": "+/-", "✔": "+", "✘": "x"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """A codec error handler: our own signs in ASCII, any other character by its number."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c, f"<U+{ord(c):04X}>") for c in lost), error.end
 
 
 @contextlib.contextmanager
 def destination(name: str | None) -> Iterator[TextIO]:
-    """Standard output, or the file `name`. Raises UsageError where it cannot be written."""
+    """Standard output, or the file `name`. Raises UsageError where it cannot be written.
+
+    A reader of standard output who has gone ends the command quietly, with the status a shell gives for that.
+    """
     if name is None or name == "-":
+        yield from _standard_output()
+        return
+    try:
+        with Path(name).open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{name}: cannot be written ({reason_of(error)})") from None
+
+
+def _standard_output() -> Iterator[TextIO]:
+    codecs.register_error("tlsinspect", _in_ascii)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="tlsinspect")
+    try:
         yield sys.stdout
         sys.stdout.flush()
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(Path(name).open("w", encoding="utf-8", newline="\n"))
-        except OSError as error:
-            raise UsageError(f"{name}: cannot be written ({error.strerror or error})") from None
-        yield file
+    except OSError as error:
+        # Point it elsewhere, so that the interpreter's own last flush says nothing more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(141)
+        raise UsageError(f"standard output: cannot be written ({reason_of(error)})") from None
 
 
 def write_report(report: Report, form: str, title: str, route: str, out: TextIO, *, verbose: bool) -> None:
     if form == "table":
-        from rich.console import Console
+        from tlsinspect.report.table import PlainConsole, render
 
-        from tlsinspect.report.table import render
-
-        render(report, title, route, Console(file=out, highlight=False, markup=False, emoji=False), verbose=verbose)
+        render(report, title, route, PlainConsole(out), verbose=verbose)
         return
     from tlsinspect.report.as_json import document, lines
 

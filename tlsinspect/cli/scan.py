@@ -13,11 +13,11 @@ from tlsinspect.scan import execute, prepare
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.targets and arguments.profile:
+    if arguments.targets and arguments.profile is not None:
         raise UsageError("name targets or a profile, not both")
     prepared = prepare(
         list(_targets(arguments.targets)) if arguments.targets else None,
-        profile=arguments.profile or "gwsmo",
+        profile="gwsmo" if arguments.profile is None else arguments.profile,
         trust=arguments.trust,
         proxy=arguments.proxy,
         resolve=arguments.resolve,

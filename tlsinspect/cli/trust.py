@@ -41,9 +41,10 @@ def _verify(trust: Trust, form: str, out: TextIO) -> None:
 
 
 def _list(trust: Trust, out: TextIO) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from tlsinspect.report.table import PlainConsole
 
     table = Table.grid(padding=(0, 2, 0, 0))
     for heading in ("set", "root", "until", "key (SPKI SHA-256)"):
@@ -51,4 +52,4 @@ def _list(trust: Trust, out: TextIO) -> None:
     for row in trust.listing():
         cells = (row["set"], row["title"], row["not_after"], row["spki_sha256"])
         table.add_row(*(Text(cell) for cell in cells))
-    Console(file=out, highlight=False, markup=False).print(table)
+    PlainConsole(out).print(table)

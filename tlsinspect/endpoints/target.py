@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tlsinspect.errors import UsageError
 from tlsinspect.text import printable
@@ -28,6 +29,7 @@ class Target:
         return f"{scheme}://{host}{'' if default else f':{self.port}'}{self.path}"
 
 
+@lru_cache(maxsize=4096)  # an endpoint asks for its path again when it is observed
 def read_target(text: str) -> Target:
     """Read a target. Raises UsageError with a sentence that says what is wrong with it."""
     text = text.strip()

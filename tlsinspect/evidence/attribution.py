@@ -40,11 +40,14 @@ class _Row:
     hashes: frozenset[str]  # certificate SHA-1 and SHA-256 and SPKI SHA-256, hex
 
 
+ListedCode = Literal["known-forgery", "leaked-key", "state-interception"]
+
+
 @dataclass(frozen=True)
 class Listed:
     """A certificate or key that decides by itself."""
 
-    code: Literal["known-forgery", "leaked-key", "state-interception"]
+    code: ListedCode
     name: str
     incident: str
 
@@ -105,22 +108,31 @@ def _fits(patterns: dict[str, re.Pattern[str]], name: Name) -> bool:
 
 def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
     """What the lists say of the leaf and of the keys that signed it. `path` holds only verified signatures."""
-    tables = trust.interceptors
+    by_hash = _lists(trust)
     for certificate in path:
-        for row in tables.get("known_forgery", ()):
-            if _is(certificate, row):
-                return Listed("known-forgery", row["subject"], row["incident"])
-        for row in tables.get("leaked_key", ()):
-            if _is(certificate, row):
-                return Listed("leaked-key", row["name"], row["source"])
-        for row in tables.get("state_key", ()):
-            if _is(certificate, row):
-                return Listed("state-interception", row["name"], row["source"])
+        for digest in (certificate.sha1, certificate.sha256, certificate.spki_sha256):
+            if digest in by_hash:
+                return by_hash[digest]
     return None
 
 
-def _is(certificate: Certificate, row: dict[str, Any]) -> bool:
-    return any(row.get(kind, "").lower() == getattr(certificate, kind) for kind in ("sha1", "sha256", "spki_sha256"))
+_LISTS: tuple[tuple[ListedCode, str, str, str], ...] = (  # code, table, and its columns for name and incident
+    ("known-forgery", "known_forgery", "subject", "incident"),
+    ("leaked-key", "leaked_key", "name", "source"),
+    ("state-interception", "state_key", "name", "source"),
+)
+
+
+@lru_cache(maxsize=4)
+def _lists(trust: Trust) -> dict[str, Listed]:
+    """Every listed certificate and key by its hashes."""
+    found: dict[str, Listed] = {}
+    for code, table, name, incident in _LISTS:
+        for row in trust.interceptors.get(table, ()):
+            for kind in ("sha1", "sha256", "spki_sha256"):
+                if row.get(kind):
+                    found.setdefault(row[kind].lower(), Listed(code, row[name], row[incident]))
+    return found
 
 
 def is_portal_key(leaf: Certificate, trust: Trust) -> bool:

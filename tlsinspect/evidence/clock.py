@@ -8,9 +8,12 @@ certificate nobody proved bound nothing: interceptors copy and shift them.
 Every bound is kept as an offset from the local clock, so that bounds taken seconds apart can be put together.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeVar
 
 from tlsinspect.model import ClockEstimate, Confidence, HttpAnswer
 
@@ -49,8 +52,10 @@ class Bounds:
         """A time that has certainly passed; `without` leaves out what the leaf with this key says."""
         if self.exact:
             return self.local
-        return max([self.released, *(since for key, since in self.proven_since if key != without)])
+        newest = next((since for key, since in self._latest if key != without), self.released)
+        return max(newest, self.released)
 
+    @cached_property
     def dropped(self) -> tuple[Witness, ...]:
         """Witnesses whose time has certainly passed: a replay, or a server with a wrong clock."""
         return tuple(w for w in self.witnesses if self.local + w.hi < self.lower(without=w.leaf_key) - SLACK)
@@ -60,14 +65,30 @@ class Bounds:
         above. A leaf is judged by others' clocks first: whoever stole an expired key would send a fitting Date."""
         if self.exact:
             return self.local, self.local, True
-        dropped = self.dropped()
-        kept = [w for w in self.witnesses if w not in dropped]
-        others = [w for w in kept if w.leaf_key != leaf_key]
-        used = others or kept
-        if not used:
+        lows, highs = self._edges
+        if not lows:
             return None
         # Where they disagree the widest interval holds: then only what all of them imply is decided.
-        return self.local + min(w.lo for w in used), self.local + max(w.hi for w in used), bool(others)
+        others = [next((edge for key, edge in edges if key != leaf_key), None) for edges in (lows, highs)]
+        lo, hi = others
+        if lo is None or hi is None:
+            return self.local + lows[0][1], self.local + highs[0][1], False
+        return self.local + lo, self.local + hi, True
+
+    # A run has as many witnesses as hosts, and every host asks without itself: of each bound the best two of different
+    # leaves are enough to answer all of them.
+
+    @cached_property
+    def _latest(self) -> list[tuple[str, datetime]]:
+        return _two_keys(sorted(self.proven_since, key=lambda since: since[1], reverse=True))
+
+    @cached_property
+    def _edges(self) -> tuple[list[tuple[str, timedelta]], list[tuple[str, timedelta]]]:
+        dropped = set(self.dropped)
+        kept = [w for w in self.witnesses if w not in dropped]
+        lows = sorted(((w.leaf_key, w.lo) for w in kept), key=lambda edge: edge[1])
+        highs = sorted(((w.leaf_key, w.hi) for w in kept), key=lambda edge: edge[1], reverse=True)
+        return _two_keys(lows), _two_keys(highs)
 
     def best(self) -> datetime:
         """One moment to reckon ages by: true time as far as it is proven, else the local clock."""
@@ -81,10 +102,23 @@ class Bounds:
             newest = max((since for _, since in self.proven_since), default=self.released)
             source = "notBefore of a proven certificate" if newest > self.released else "date of the trust data"
             return ClockEstimate(self.local, lo=max(newest, self.released), hi=None, sources=(source,))
-        dropped = self.dropped()
+        dropped = set(self.dropped)
         hosts = sorted({w.host for w in self.witnesses if w not in dropped})
         sources = ("chosen by the caller",) if self.exact else tuple(f"Date of {host}" for host in hosts)
         return ClockEstimate(self.local, lo=interval[0], hi=interval[1], sources=sources)
+
+
+T = TypeVar("T")
+
+
+def _two_keys(ordered: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+    """The first pair, and the first of another key."""
+    found: dict[str, T] = {}
+    for key, value in ordered:
+        found.setdefault(key, value)
+        if len(found) == 2:
+            break
+    return list(found.items())
 
 
 class Dates(StrEnum):

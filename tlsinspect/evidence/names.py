@@ -5,6 +5,7 @@ Host names arrive normalised (`model`: ASCII, lower case, no trailing dot); what
 
 import ipaddress
 from enum import StrEnum
+from functools import lru_cache
 
 from tlsinspect.certificate import Certificate
 
@@ -17,6 +18,7 @@ class Claim(StrEnum):
     NONE = "none"  # no name at all
 
 
+@lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

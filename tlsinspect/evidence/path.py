@@ -21,7 +21,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 from cryptography.x509.verification import PolicyBuilder, VerificationError
 
-from tlsinspect.certificate import FIRST_MOMENT, LAST_MOMENT, POISON, Certificate, UnreadableError, extension, folded
+from tlsinspect.certificate import (
+    FIRST_MOMENT,
+    LAST_MOMENT,
+    POISON,
+    Certificate,
+    UnreadableError,
+    extension,
+    folded,
+    quietly,
+)
 from tlsinspect.evidence.names import claims, is_address, matches
 from tlsinspect.model import Authority
 from tlsinspect.trust import Anchors, Intermediate, Trust
@@ -126,10 +135,13 @@ def _readable(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
     found: dict[bytes, Certificate] = {}
     for der in chain:
         try:
-            found.setdefault(der, Certificate(der))
+            found.setdefault(der, _issuer(der))
         except UnreadableError:
             continue
     return tuple(found.values())
+
+
+_issuer = lru_cache(maxsize=256)(Certificate)  # the same few stand behind every leaf
 
 
 class _Search:
@@ -139,7 +151,7 @@ class _Search:
         self.leaf = leaf
         self.pool = pool
         self.at = at or _middle(leaf)
-        self.subject = _subject(leaf, host)
+        self.host = host
         self.signatures_left = MAX_SIGNATURES
 
     def to_anchors(self, signer: Signer, anchors: Anchors) -> Path | None:
@@ -179,16 +191,30 @@ class _Search:
         return tuple(path)
 
     def _library(self, anchors: Anchors, at: datetime) -> tuple[tuple[Certificate, ...], str]:
-        """The path cryptography accepts at the time `at`, or () and its refusal in its own words."""
-        if self.leaf.handle is None or self.subject is None or not len(anchors):
-            return (), self.leaf.defect or "no name that can be checked"
+        """The path cryptography accepts at the time `at`, or () and its refusal in its own words.
+
+        It is asked about the requested name; where the leaf does not claim that, about one of the leaf's own, so that
+        the question who signed does not depend on the name.
+        """
+        if self.leaf.handle is None or not len(anchors):
+            return (), self.leaf.defect or "no anchor"
+        accepted, refusal = self._verify(anchors, at, self.host)
+        if not accepted and not claims(self.leaf, self.host):
+            own = (*self.leaf.dns_names, *self.leaf.ip_addresses)
+            return self._verify(anchors, at, next(iter(own), "").replace("*", "any", 1))
+        return accepted, refusal
+
+    def _verify(self, anchors: Anchors, at: datetime, name: str) -> tuple[tuple[Certificate, ...], str]:
+        leaf, pool = self.leaf.handle, [c.handle for c in self.pool if c.handle is not None]
+        assert leaf is not None  # `_library` asked
         try:
-            verifier = PolicyBuilder().store(anchors.store).time(at).build_server_verifier(self.subject)
-            found = verifier.verify(self.leaf.handle, [c.handle for c in self.pool if c.handle is not None])
+            subject = x509.IPAddress(ipaddress.ip_address(name)) if is_address(name) else x509.DNSName(name)
+            verifier = PolicyBuilder().store(anchors.store).time(at).build_server_verifier(subject)
+            found = quietly(verifier.verify, leaf, pool)
         except (VerificationError, ValueError, UnsupportedAlgorithm) as refusal:
             return (), " ".join(str(refusal).split())[:300]
-        known = {c.handle: c for c in (self.leaf, *self.pool, *anchors.certificates) if c.handle is not None}
-        return tuple(known[c] for c in found), ""
+        presented = {c.handle: c for c in (self.leaf, *self.pool) if c.handle is not None}
+        return tuple(presented.get(c) or anchors.by_handle[c] for c in found), ""
 
     def _walk(
         self, path: tuple[Certificate, ...], anchors: dict[bytes, list[Certificate]]
@@ -351,19 +377,6 @@ def _middle(leaf: Certificate) -> datetime:
 
 def _inside(leaf: Certificate, at: datetime) -> bool:
     return leaf.not_before <= at <= leaf.not_after
-
-
-def _subject(leaf: Certificate, host: str) -> x509.verification.Subject | None:
-    """What cryptography is asked about: the requested name where the leaf claims it, else one of the leaf's own, so
-    that the question who signed does not depend on the name."""
-    own = (*leaf.dns_names, *leaf.ip_addresses)
-    name = host if claims(leaf, host) else next(iter(own), "").replace("*", "any", 1)
-    try:
-        if is_address(name):
-            return x509.IPAddress(ipaddress.ip_address(name))
-        return x509.DNSName(name) if name else None
-    except ValueError:
-        return None  # underscores and the like: names the verifier cannot be asked about
 
 
 @lru_cache(maxsize=64)

@@ -148,5 +148,5 @@ def clock_findings(context: Context, words: Mapping[str, str]) -> Iterator[Findi
     if off is not None:
         seconds = {"least_seconds": str(int(off[0].total_seconds()))}
         yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", seconds, words)
-    for dropped in context.bounds.dropped():
+    for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})

@@ -17,13 +17,15 @@ def _wording() -> dict[str, Any]:
 
 
 class _Values(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "unknown"
+    """Escapes what is asked for, and only that."""
+
+    def __getitem__(self, key: str) -> str:
+        return printable(self.get(key, "unknown"))
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
     # Values come last in format_map, so braces inside them stay what they are.
-    return template.format_map(_Values({k: printable(v) for k, v in values.items()}))
+    return template.format_map(_Values(values))
 
 
 def explanation(rule: str, values: Mapping[str, str]) -> str:

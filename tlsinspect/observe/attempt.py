@@ -339,7 +339,7 @@ class _Timer:
         self.begun = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + time.monotonic() - self.begun
+        self.seconds[self.name] = round(self.seconds.get(self.name, 0.0) + time.monotonic() - self.begun, 6)
 
 
 def _proxy_reason(status: int) -> Reason:

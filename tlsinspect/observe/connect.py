@@ -114,7 +114,7 @@ async def _try(address: str, port: int, tried: list[Connection]) -> socket.socke
         sock.close()
         raise
     finally:
-        tried.append(Connection(address, port, outcome, time.monotonic() - begun))
+        tried.append(Connection(address, port, outcome, round(time.monotonic() - begun, 6)))
 
 
 def _outcome(error: OSError) -> Reason:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -40,6 +41,16 @@ _BESIDE = {
 }
 
 
+class PlainConsole(Console):
+    """Prints text as it is: no markup, no emoji, no highlighting; and lets a broken pipe be seen by the caller."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(file=out, highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def render(report: Report, title: str, route: str, console: Console, *, verbose: bool = False) -> None:
     """Print the report. `title` and `route` head it; `verbose` adds every finding."""
     ascii_only = not (console.encoding or "").lower().startswith("utf")
@@ -54,7 +65,7 @@ def render(report: Report, title: str, route: str, console: Console, *, verbose:
 def _headline(report: Report, title: str, route: str) -> Text:
     tls, plain = len(report.assessments), len(report.reachability)
     counts = f"{tls} host{'s' if tls != 1 else ''} over TLS" + (f", {plain} on plain HTTP" if plain else "")
-    return Text(f"{title} · {counts} · {route} · roots of {report.trust.date}", style="bold")
+    return Text(f"{printable(title)} · {counts} · {route} · roots of {report.trust.date}", style="bold")
 
 
 def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
