@@ -53,7 +53,7 @@ def _scan(count: int, roots: Path, ports: dict[str, int]) -> None:
     """In the scanning process: scan, and print what came of it as JSON."""
     import asyncio
 
-    from tlsinspect.scan import prepare
+    from tlsinspect.conductor import prepare
 
     expected = names_and_ports(count, ports)
     marks: list[int] = []

@@ -8,9 +8,9 @@ from bench.lab import HOST, Lab, issue, lab
 from bench.options import Options
 from bench.process import helper, output_of
 from bench.table import Row
+from tlsinspect.conductor import scan
 from tlsinspect.endpoints import load_profile
 from tlsinspect.model import Verdict
-from tlsinspect.scan import scan
 from tlsinspect.trust import Trust
 
 ONE_WAY = 0.025

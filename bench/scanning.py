@@ -18,8 +18,8 @@ from bench.lab import HOST, KINDS, Lab, lab, publish
 from bench.options import Options
 from bench.process import helper
 from bench.table import Row, against
+from tlsinspect.conductor import prepare
 from tlsinspect.model import Report, Verdict
-from tlsinspect.scan import prepare
 from tlsinspect.trust import Trust
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.conftest import options, resolve, run
 from tests.faults import fault, honest_proxy, tls_server
 from tlsinspect import model, scan
+from tlsinspect.conductor import SCHEMA_VERSION, prepare
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
 from tlsinspect.model import Assessment, Observation, Reach, Reason, Report, Verdict
@@ -28,7 +29,6 @@ from tlsinspect.observe.handshake import LARGE, LEGACY, SMALL
 from tlsinspect.observe.route import routing
 from tlsinspect.report import FORMATS
 from tlsinspect.report.as_json import document, lines, schema
-from tlsinspect.scan import SCHEMA_VERSION, prepare
 
 NOUNS = {
     name: noun

@@ -43,13 +43,13 @@ from tests.faults import (
     serving,
     tls_server,
 )
+from tlsinspect.conductor import Run, execute, prepare, scan
 from tlsinspect.endpoints.target import read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.lab.pki import Authority, GoogleLike, Issued, google_like, name, plain_corporate
 from tlsinspect.model import Assessment, Observation, Reach, Reachability, Reason, Report, Stage, Verdict
 from tlsinspect.observe.route import read_proxy
 from tlsinspect.report.as_json import document
-from tlsinspect.scan import Run, execute, prepare, scan
 from tlsinspect.trust import Trust
 
 TIMEOUT = 1.4  # seconds for an attempt, unless a test is about something else

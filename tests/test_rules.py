@@ -64,8 +64,9 @@ def _any_facts(count: int) -> Iterator[Facts]:
     }
     flags = ("portal", "poisoned", "shared_key", "outdated", "revoked", "defect", "weak_key", "time_proven", "stand_in")
     for _ in range(count):
-        drawn = {name: chance.choice(values) for name, values in choices.items()}
-        yield Facts(**drawn, **{flag: chance.random() < 0.3 for flag in flags})
+        drawn: dict[str, Any] = {name: chance.choice(values) for name, values in choices.items()}
+        drawn |= {flag: chance.random() < 0.3 for flag in flags}
+        yield Facts(**drawn)
 
 
 def test_every_pair_of_neighbours_that_can_meet_has_a_scenario() -> None:

@@ -28,6 +28,7 @@ from tests.test_observe import (
     seen_of,
     sound,
 )
+from tlsinspect.conductor import execute, scan, scan_async
 from tlsinspect.lab.pki import (
     Authority,
     Issued,
@@ -43,7 +44,6 @@ from tlsinspect.lab.pki import (
     zscaler,
 )
 from tlsinspect.model import Assessment, Report
-from tlsinspect.scan import execute, scan, scan_async
 
 __all__ = ["_no_names_are_looked_up"]  # a fixture for every test here too
 

@@ -14,15 +14,15 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing for it would
 if TYPE_CHECKING:
     from typing import Any
 
+    from tlsinspect.conductor import scan, scan_async
     from tlsinspect.errors import ProfileError, TlsinspectError, TrustDataError, UsageError
     from tlsinspect.model import Assessment, Confidence, Finding, Observation, Report, Verdict
     from tlsinspect.recorded import classify
-    from tlsinspect.scan import scan, scan_async
     from tlsinspect.trust import Trust
 
 _HOMES = {
-    "scan": "scan",
-    "scan_async": "scan",
+    "scan": "conductor",
+    "scan_async": "conductor",
     "classify": "recorded",
     "Trust": "trust",
     **dict.fromkeys(("Assessment", "Confidence", "Finding", "Observation", "Report", "Verdict"), "model"),
@@ -55,5 +55,5 @@ def __getattr__(name: str) -> "Any":
     from importlib import import_module
 
     value = getattr(import_module(f"tlsinspect.{_HOMES[name]}"), name)
-    globals()[name] = value  # a submodule of the same name is hidden behind its function
+    globals()[name] = value
     return value

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
+from tlsinspect.conductor import Run, execute, prepare
 from tlsinspect.endpoints import targets
 from tlsinspect.lab.pki import GoogleLike, fiddler, google_like, impersonator, zscaler
 from tlsinspect.lab.servers import HOST, LoopbackNetwork
 from tlsinspect.model import Report
-from tlsinspect.scan import Run, execute, prepare
 from tlsinspect.trust import Trust
 
 DAY = timedelta(days=1)

@@ -33,7 +33,7 @@ def _head() -> Iterator[str]:
     yield "# How tlsinspect decides"
     yield ""
     yield "Written by `tools/build_docs.py` from `tlsinspect/judge/rules.py` and `scenarios.toml`; edit those."
-    yield "The table is read from the top; the first row that holds gives the verdict, later rows that hold become findings."
+    yield "The table is read from the top. The first row that holds gives the verdict; later ones become findings."
     yield ""
 
 

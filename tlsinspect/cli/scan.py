@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlsinspect.cli.output import destination, progress, write_report
+from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import MAX_FILE, lines_of, read_text
 from tlsinspect.errors import UsageError
 from tlsinspect.report import exit_status
-from tlsinspect.scan import execute, prepare
 
 
 def run(arguments: argparse.Namespace) -> int:

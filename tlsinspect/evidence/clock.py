@@ -8,12 +8,10 @@ certificate nobody proved bound nothing: interceptors copy and shift them.
 Every bound is kept as an offset from the local clock, so that bounds taken seconds apart can be put together.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeVar
 
 from tlsinspect.model import ClockEstimate, Confidence, HttpAnswer
 
@@ -39,6 +37,24 @@ def witness(host: str, leaf_key: str, http: HttpAnswer | None) -> Witness | None
 
 
 @dataclass(frozen=True)
+class Camp:
+    """Leaves whose sessions tell the same time: its offset from the local clock lies in [lo, hi]."""
+
+    keys: frozenset[str]
+    lo: timedelta
+    hi: timedelta
+
+
+@dataclass(frozen=True)
+class Interval:
+    """True time lies in [lo, hi]; `sure` when more than one party says so."""
+
+    lo: datetime
+    hi: datetime
+    sure: bool
+
+
+@dataclass(frozen=True)
 class Bounds:
     """What a run proves of true time at the local time `local`."""
 
@@ -60,40 +76,70 @@ class Bounds:
         """Witnesses whose time has certainly passed: a replay, or a server with a wrong clock."""
         return tuple(w for w in self.witnesses if self.local + w.hi < self.lower(without=w.leaf_key) - SLACK)
 
-    def interval(self, leaf_key: str = "") -> tuple[datetime, datetime, bool] | None:
-        """True time as (lo, hi, whether it is more than this leaf's own word), or None where nothing bounds it from
-        above. A leaf is judged by others' clocks first: whoever stole an expired key would send a fitting Date."""
-        if self.exact:
-            return self.local, self.local, True
-        lows, highs = self._edges
-        if not lows:
-            return None
-        # Where they disagree the widest interval holds: then only what all of them imply is decided.
-        others = [next((edge for key, edge in edges if key != leaf_key), None) for edges in (lows, highs)]
-        lo, hi = others
-        if lo is None or hi is None:
-            return self.local + lows[0][1], self.local + highs[0][1], False
-        return self.local + lo, self.local + hi, True
+    def interval(self, leaf_key: str = "") -> Interval | None:
+        """True time, for judging the leaf with this key; None where nothing bounds it from above.
 
-    # A run has as many witnesses as hosts, and every host asks without itself: of each bound the best two of different
-    # leaves are enough to answer all of them.
+        A leaf is judged by others' clocks: whoever stole an expired key would send a Date that fits it. Where the
+        others disagree the most of them are believed, the local clock counting as one more. A single one is not
+        believed against the local clock and the leaf's own word: then only what all imply is decided.
+        """
+        if self.exact:
+            return Interval(self.local, self.local, sure=True)
+        camps = [camp for camp in self._camps if camp.keys - {leaf_key}]
+        own = next((camp for camp in self._camps if leaf_key in camp.keys), None)
+        if not camps:
+            return self._at([own], sure=False) if own else None
+        votes = sorted(((len(c.keys - {leaf_key}) + self._agrees(c), c) for c in camps), key=lambda vote: -vote[0])
+        if len(votes) > 1 and votes[0][0] == votes[1][0]:
+            return self._at(camps, sure=False)
+        strength, camp = votes[0]
+        if strength > 1 or own is camp:
+            return self._at([camp], sure=True)
+        return self._at([camp, own] if own else [camp], sure=False)
+
+    def _agrees(self, camp: Camp) -> bool:
+        """Whether the local clock is of this camp's opinion."""
+        return camp.lo - SLACK <= timedelta(0) <= camp.hi + SLACK
+
+    def _at(self, camps: list[Camp], sure: bool) -> Interval:
+        return Interval(self.local + min(c.lo for c in camps), self.local + max(c.hi for c in camps), sure)
 
     @cached_property
     def _latest(self) -> list[tuple[str, datetime]]:
-        return _two_keys(sorted(self.proven_since, key=lambda since: since[1], reverse=True))
+        """Of the lower bounds the latest two of different leaves: whichever is left out, one of them answers.
+
+        A leaf whose own session says that its notBefore has not come yet proves no bound.
+        """
+        told = {w.leaf_key: self.local + w.hi + SLACK for w in self.witnesses}
+        believed = [(key, since) for key, since in self.proven_since if key not in told or told[key] >= since]
+        found: dict[str, datetime] = {}
+        for key, since in sorted(believed, key=lambda each: each[1], reverse=True):
+            found.setdefault(key, since)
+            if len(found) == 2:
+                break
+        return list(found.items())
 
     @cached_property
-    def _edges(self) -> tuple[list[tuple[str, timedelta]], list[tuple[str, timedelta]]]:
+    def _kept(self) -> list[Witness]:
         dropped = set(self.dropped)
-        kept = [w for w in self.witnesses if w not in dropped]
-        lows = sorted(((w.leaf_key, w.lo) for w in kept), key=lambda edge: edge[1])
-        highs = sorted(((w.leaf_key, w.hi) for w in kept), key=lambda edge: edge[1], reverse=True)
-        return _two_keys(lows), _two_keys(highs)
+        return [w for w in self.witnesses if w not in dropped]
+
+    @cached_property
+    def _camps(self) -> list[Camp]:
+        """The witnesses that are kept, put together as far as they agree within SLACK."""
+        camps: list[Camp] = []
+        for w in sorted(self._kept, key=lambda witness: witness.lo):
+            if camps and w.lo <= camps[-1].hi + SLACK:
+                last = camps.pop()
+                camps.append(Camp(last.keys | {w.leaf_key}, last.lo, max(last.hi, w.hi)))
+            else:
+                camps.append(Camp(frozenset({w.leaf_key}), w.lo, w.hi))
+        return camps
 
     def best(self) -> datetime:
         """One moment to reckon ages by: true time as far as it is proven, else the local clock."""
         interval = self.interval()
-        return interval[0] if interval else self.local
+        return interval.lo if interval else self.local
 
     def estimate(self) -> ClockEstimate:
         """The interval a report prints."""
@@ -102,23 +148,9 @@ class Bounds:
             newest = max((since for _, since in self.proven_since), default=self.released)
             source = "notBefore of a proven certificate" if newest > self.released else "date of the trust data"
             return ClockEstimate(self.local, lo=max(newest, self.released), hi=None, sources=(source,))
-        dropped = set(self.dropped)
-        hosts = sorted({w.host for w in self.witnesses if w not in dropped})
+        hosts = sorted({w.host for w in self._kept})
         sources = ("chosen by the caller",) if self.exact else tuple(f"Date of {host}" for host in hosts)
-        return ClockEstimate(self.local, lo=interval[0], hi=interval[1], sources=sources)
-
-
-T = TypeVar("T")
-
-
-def _two_keys(ordered: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
-    """The first pair, and the first of another key."""
-    found: dict[str, T] = {}
-    for key, value in ordered:
-        found.setdefault(key, value)
-        if len(found) == 2:
-            break
-    return list(found.items())
+        return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=sources)
 
 
 class Dates(StrEnum):
@@ -136,7 +168,6 @@ class DateVerdict:
     dates: Dates
     confidence: Confidence
     proven: bool  # true time is bounded from both sides
-    own_word: bool = False  # only the leaf's own session says so
     likelier: str = ""  # for UNDECIDED: expired or clock
 
 
@@ -146,15 +177,14 @@ def judge_dates(not_before: datetime, not_after: datetime, bounds: Bounds, leaf_
     interval = bounds.interval(leaf_key)
     if interval is None:
         return _without_witness(here, not_before, not_after, bounds, leaf_key)
-    lo, hi, others = interval
-    truth = _side(lo, hi, not_before, not_after)
+    truth = _side(interval.lo, interval.hi, not_before, not_after)
     if truth is None:
         return _undecided(bounds.local, not_after)
     if truth is Dates.VALID and here is not Dates.VALID:
-        sure = Confidence.CERTAIN if others else Confidence.LIKELY
-        return DateVerdict(Dates.SKEWED, sure, proven=True, own_word=not others)
+        return DateVerdict(Dates.SKEWED, Confidence.CERTAIN if interval.sure else Confidence.LIKELY, proven=True)
     # Without another witness, the local clock is the second one wherever it says the same.
-    return DateVerdict(truth, Confidence.CERTAIN if others or here is truth else Confidence.LIKELY, proven=True)
+    sure = interval.sure or here is truth
+    return DateVerdict(truth, Confidence.CERTAIN if sure else Confidence.LIKELY, proven=True)
 
 
 def _without_witness(
@@ -195,7 +225,7 @@ def skew(bounds: Bounds) -> tuple[timedelta, timedelta | None] | None:
         return None
     interval = bounds.interval()
     if interval is not None:
-        ahead, behind = bounds.local - interval[1], bounds.local - interval[0]
+        ahead, behind = bounds.local - interval.hi, bounds.local - interval.lo
         return (ahead, behind) if ahead > SLACK or behind < -SLACK else None
     behind = bounds.local - bounds.lower()
     return (behind, None) if behind < -SLACK else None

@@ -260,9 +260,9 @@ def _verify(child: x509.Certificate, key: object) -> None:
             raise InvalidSignature
         key.verify(signature, signed_bytes, parameters, digest)
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        if not isinstance(parameters, ec.ECDSA) or digest is None:
+        if digest is None:
             raise InvalidSignature
-        key.verify(signature, signed_bytes, parameters)
+        key.verify(signature, signed_bytes, ec.ECDSA(digest))  # cryptography names no parameters for ECDSA with SHA-1
     elif isinstance(
         key,
         ed25519.Ed25519PublicKey

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tlsinspect.evidence.attribution import Listed, listed
 from tlsinspect.evidence.clock import Bounds, DateVerdict, judge_dates
 from tlsinspect.evidence.crosshost import Shared
-from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
+from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names, is_address
 from tlsinspect.evidence.path import Path, Signer, find_path
 from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
 from tlsinspect.model import Authority, Basis, Endpoint, Observation, Reason, Stage
@@ -67,7 +67,7 @@ def sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
 def establish(sighting: Sighting, context: Context) -> Established:
     """The facts of one observation."""
     endpoint, path = sighting.endpoint, sighting.path
-    portal = bool(portal_in(sighting.seen, context.trust) or context.portal)
+    portal = bool(portal_in(sighting.endpoint, sighting.seen, context.trust) or context.portal)
     if path is not None and path.certificates:
         return _from_certificate(sighting, path, context, portal)
     facts = Facts(
@@ -170,6 +170,8 @@ def _absence(observation: Observation, portal: bool) -> AbsenceFact:
         return "filtered"
     if _sinkholed(observation):
         return "sinkhole"
+    if failure.stage is Stage.DNS and observation.address_source == "proxy":
+        return "proxy"  # its own name does not resolve
     return _BY_STAGE[failure.stage]
 
 
@@ -178,12 +180,14 @@ def _sinkholed(observation: Observation) -> bool:
     nowhere = [ipaddress.ip_address(a) for a in observation.addresses]
     return (
         observation.address_source == "dns"
+        and not is_address(observation.host)
+        and not observation.host.endswith("localhost")
         and bool(nowhere)
         and all(a.is_unspecified or a.is_loopback for a in nowhere)
     )
 
 
-def portal_in(observation: Observation, trust: Trust) -> str:
+def portal_in(endpoint: Endpoint, observation: Observation, trust: Trust) -> str:
     """How this observation itself shows a captive portal, or ""."""
     if observation.proxy is not None and observation.proxy.status == 511:
         return "the proxy answers with status 511 (RFC 6585)"
@@ -191,15 +195,17 @@ def portal_in(observation: Observation, trust: Trust) -> str:
     if answer is None:
         return ""
     status, location = answer
-    return portal_sign(status, location, trust)
+    return portal_sign(endpoint, status, location, trust)
 
 
-def portal_sign(status: int, location: str | None, trust: Trust) -> str:
-    """Whether a plain-HTTP answer for a Google host is a captive portal's: 511, or a redirect away from Google."""
+def portal_sign(endpoint: Endpoint, status: int, location: str | None, trust: Trust) -> str:
+    """Whether a plain-HTTP answer is a captive portal's: 511 (RFC 6585 §6), or, for a Google host, a redirect away from
+    Google. Where other hosts may send their visitors is not known."""
     if status == 511:
         return "an answer with status 511 (RFC 6585)"
     target = urlsplit_host(location)
-    if 300 <= status < 400 and target and not trust.is_google_name(target):
+    google = endpoint.authority is Authority.GOOGLE
+    if google and 300 <= status < 400 and target and not trust.is_google_name(target):
         return f"a redirect to {target}"
     return ""
 

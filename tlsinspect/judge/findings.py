@@ -107,7 +107,7 @@ def _handshake(seen: Observation) -> Iterator[Finding]:
     if seen.tls is None:
         return
     failed = next((h for h in seen.hellos if h.outcome != "certificate"), None)
-    if failed is not None and seen.tls.chain:
+    if failed is not None and seen.tls.chain and seen.tls.hello == "small":  # a legacy one is another finding
         values = {"failed": failed.hello, "outcome": failed.outcome, "worked": seen.tls.hello}
         yield finding("hello-dependent", values)
     if seen.tls.protocol in _OLD_PROTOCOLS:

@@ -52,7 +52,7 @@ def values(
         "port": str(endpoint.port),
         "proxy": seen.route.proxy or "",
         "address": seen.address or ", ".join(seen.addresses) or "unknown",
-        "portal": portal_in(seen, context.trust) or context.portal,
+        "portal": portal_in(endpoint, seen, context.trust) or context.portal,
         "expected": _expected(endpoint, context),
         "expected_capital": _expected(endpoint, context)[0].upper() + _expected(endpoint, context)[1:],
         "no_authenticated_proxy": _no_authenticated_proxy(endpoint),

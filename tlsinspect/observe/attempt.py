@@ -27,7 +27,7 @@ from tlsinspect.model import (
     Stage,
     Tls,
 )
-from tlsinspect.observe.connect import DialError, dial, resolve
+from tlsinspect.observe.connect import DialError, dial, receive, resolve
 from tlsinspect.observe.handshake import FIRST_BYTES, LARGE, LEGACY, SMALL, Handshake, Hello
 from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request
 from tlsinspect.observe.route import DIRECT, Proxy, Resolved
@@ -161,7 +161,6 @@ class Attempt:
             with self._timed("dns"):
                 self._places = await self._step("dns", self._look_up(place))
         self.addresses = tuple(dict.fromkeys(address for address, _ in self._places))
-        self.stage = Stage.PROXY if self.proxy else Stage.TCP
 
     async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
         try:
@@ -172,12 +171,13 @@ class Attempt:
     @asynccontextmanager
     async def _socket(self) -> AsyncIterator[socket.socket]:
         """A connection to the endpoint or the proxy; every address tried is kept."""
+        self.stage = Stage.PROXY if self.proxy else Stage.TCP
         with self._timed("tcp"):
             connected = await self._step("tcp", dial(self._places, self.connections))
         if isinstance(connected, DialError):
             raise self._stop(connected.reason, connected.detail)
+        self.address = next(c.address for c in reversed(self.connections) if c.outcome == "connected")
         try:
-            self.address = str(connected.getpeername()[0])
             yield connected
         except OSError as error:
             raise self._stop(Reason.RESET if isinstance(error, ConnectionError) else Reason.CLOSED, "") from None
@@ -204,7 +204,7 @@ class Attempt:
         await loop.sock_sendall(sock, handshake.start())
         data = early
         while not handshake.finished:
-            reply = handshake.feed(data or await loop.sock_recv(sock, 65536))
+            reply = handshake.feed(data or await receive(sock))
             data = b""
             if reply:
                 await loop.sock_sendall(sock, reply)
@@ -213,7 +213,6 @@ class Attempt:
 
     async def _rest_of(self, sock: socket.socket, begun: bytes) -> bytes:
         """A little more of what is not TLS, for it often says who speaks."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(1.0, self.settings.timeout / 10)):
                 while (
@@ -231,18 +230,22 @@ class Attempt:
         request = http_request("HEAD", path, self.endpoint.host, self.endpoint.port, default_port=443)
         sent = self.settings.clock()
         await loop.sock_sendall(sock, handshake.encrypt(request))
-        reader, head, plain = HeadReader(), None, handshake.decrypt(b"")
-        while head is None:
-            try:
-                head = reader.feed(plain or b"")
-            except (NotHttpError, TooLongError) as error:
-                raise Stop(Stage.HTTP, Reason.CLOSED, f"not an HTTP answer ({type(error).__name__})") from None
-            if head is None:
-                data = await loop.sock_recv(sock, 65536)
-                plain = handshake.decrypt(data) if data else None
-                if plain is None:
-                    raise Stop(Stage.HTTP, Reason.CLOSED)
+        head = await self._answer(sock, handshake)
         self.http = http_answer(head, sent, self.settings.clock())
+
+    @staticmethod
+    async def _answer(sock: socket.socket, handshake: Handshake) -> Head:
+        reader, plain = HeadReader(), handshake.decrypt(b"")
+        while plain is not None:
+            try:
+                head = reader.feed(plain)
+            except (NotHttpError, TooLongError):
+                raise Stop(Stage.HTTP, Reason.CLOSED, "not an HTTP answer") from None
+            if head is not None:
+                return head
+            data = await receive(sock)
+            plain = handshake.decrypt(data) if data else None
+        raise Stop(Stage.HTTP, Reason.CLOSED)
 
     # -- the proxy --------------------------------------------------------------------------------------------------
 
@@ -253,7 +256,6 @@ class Attempt:
             async with self._socket() as sock:
                 yield sock, b""
             return
-        self.stage = Stage.PROXY
         asked_for: tuple[str, ...] = ()
         for fields in ((), (self.proxy.authorization,)):
             async with self._socket() as sock:
@@ -277,7 +279,7 @@ class Attempt:
         await loop.sock_sendall(sock, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
         reader = HeadReader()
         while True:
-            data = await loop.sock_recv(sock, 65536)
+            data = await receive(sock)
             if not data:
                 raise Stop(Stage.PROXY, Reason.CLOSED)
             try:

@@ -62,6 +62,17 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[tuple[s
     return list(dict.fromkeys((str(place[0]), int(place[1])) for *_, place in found))[:MAX_ADDRESSES]
 
 
+async def receive(sock: socket.socket, size: int = 65536) -> bytes:
+    """Some bytes, or none at the end.
+
+    `sock_recv` does not wait while bytes are ready: without giving way here, whoever sends fast enough would keep every
+    deadline from being looked at.
+    """
+    data = await asyncio.get_running_loop().sock_recv(sock, size)
+    await asyncio.sleep(0)
+    return data
+
+
 async def dial(places: Sequence[tuple[str, int]], tried: list[Connection]) -> socket.socket | DialError:
     """Connect to the first place that answers, each a little after the one before, families taking turns (RFC 8305).
 

@@ -12,7 +12,7 @@ from OpenSSL import SSL, crypto
 
 from tlsinspect.model import Reason, Tls
 
-MAX_BYTES = 1024 * 1024  # of one handshake; OpenSSL ends a single message at 100 kB
+MAX_BYTES = 1024 * 1024  # of one connection; OpenSSL ends a single message at 100 kB
 FIRST_BYTES = 4096
 _RECORD_TYPES = range(20, 25)  # RFC 8446 §5.1, with heartbeat
 # Alerts whose text in OpenSSL does not say that they are one.
@@ -109,7 +109,10 @@ class Handshake:
         return self._outgoing()
 
     def decrypt(self, data: bytes) -> bytes | None:
-        """The application data in what the peer sent; None once the peer has ended it."""
+        """The application data in what the peer sent; None once the peer has ended it, or sent more than MAX_BYTES."""
+        self._received += len(data)
+        if self._received > MAX_BYTES:
+            return None
         if data:
             self._connection.bio_write(data)
         plain = b""

@@ -1,15 +1,18 @@
 """One plain-HTTP request to a port-80 row: is it there, and is it who it should be?"""
 
 import asyncio
+import contextlib
+import socket
 from dataclasses import dataclass
 
 from tlsinspect.endpoints.target import read_target
 from tlsinspect.model import Connection, Endpoint, Reason
 from tlsinspect.observe.attempt import Settings
-from tlsinspect.observe.connect import DialError, dial, resolve
+from tlsinspect.observe.connect import DialError, dial, receive, resolve
 from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request, number
 from tlsinspect.observe.route import Proxy
 
+BODY_SHARE = 0.3  # of the deadline
 MAX_BODY = 64 * 1024  # the revocation lists and certificates asked for here are a few kB
 
 
@@ -26,12 +29,12 @@ class PlainAnswer:
 async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Settings) -> PlainAnswer:
     """GET the row's URL, through the proxy where there is one. Nothing the network does raises."""
     tried: list[Connection] = []
+    deadline = asyncio.get_running_loop().time() + settings.timeout
     try:
-        async with asyncio.timeout(settings.timeout):
-            answer = await _ask(endpoint, proxy, settings, tried)
-            if proxy is not None and proxy.answers(answer.head):
-                answer = await _ask(endpoint, proxy, settings, tried, proxy.authorization)
-            return answer
+        answer = await _ask(endpoint, proxy, settings, deadline, tried)
+        if proxy is not None and proxy.answers(answer.head):
+            answer = await _ask(endpoint, proxy, settings, deadline, tried, proxy.authorization)
+        return answer
     except TimeoutError:
         return PlainAnswer(reason=Reason.TIMEOUT)
     except asyncio.CancelledError:
@@ -40,47 +43,74 @@ async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Setting
         return PlainAnswer(reason=error.reason)
     except OSError:
         return PlainAnswer(reason=Reason.RESET, address=tried[-1].address if tried else None)
+    except Exception:  # noqa: BLE001 - a defect of ours must not lose the other results; it is reported
+        return PlainAnswer(reason=Reason.INTERNAL)
 
 
 async def _ask(
-    endpoint: Endpoint, proxy: Proxy | None, settings: Settings, tried: list[Connection], *fields: str
+    endpoint: Endpoint,
+    proxy: Proxy | None,
+    settings: Settings,
+    deadline: float,
+    tried: list[Connection],
+    *fields: str,
 ) -> PlainAnswer:
-    loop = asyncio.get_running_loop()
+    # The head has most of the time, so that a body without end cannot cost the answer.
+    async with asyncio.timeout_at(deadline - settings.timeout * BODY_SHARE):
+        sock = await _connected(endpoint, proxy, settings, tried)
+        try:
+            head, begun = await _head(sock, endpoint, proxy, fields)
+        except (NotHttpError, TooLongError):
+            sock.close()
+            return PlainAnswer(address=tried[-1].address, reason=Reason.PROXY_NOT_HTTP)
+        except BaseException:
+            sock.close()
+            raise
+    try:
+        body = await _body(sock, begun, head, deadline)
+    finally:
+        sock.close()
+    return PlainAnswer(head, body, tried[-1].address)
+
+
+async def _connected(
+    endpoint: Endpoint, proxy: Proxy | None, settings: Settings, tried: list[Connection]
+) -> socket.socket:
     host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     places = settings.resolved.get((host, port)) or await resolve(host, port, settings.family)
     sock = await dial(places, tried)
     if isinstance(sock, DialError):
         raise sock
-    try:
-        address = str(sock.getpeername()[0])
-        path = read_target(endpoint.rows[0].url).path
-        # RFC 9112 §3.2.2: a proxy is asked for the whole URL.
-        where = f"http://{bracketed(endpoint.host)}:{endpoint.port}{path}" if proxy else path
-        await loop.sock_sendall(
-            sock, http_request("GET", where, endpoint.host, endpoint.port, *fields, default_port=80)
-        )
-        reader, head = HeadReader(), None
-        while head is None:
-            data = await loop.sock_recv(sock, 65536)
-            if not data:
-                return PlainAnswer(address=address, reason=Reason.CLOSED)
-            try:
-                head = reader.feed(data)
-            except (NotHttpError, TooLongError):
-                return PlainAnswer(address=address, reason=Reason.PROXY_NOT_HTTP)
-        return PlainAnswer(head, await _body(sock, reader.rest, head), address)
-    finally:
-        sock.close()
+    return sock
 
 
-async def _body(sock: object, begun: bytes, head: Head) -> bytes:
-    """The body, as far as MAX_BODY; `Connection: close` ends it where no length does."""
+async def _head(
+    sock: socket.socket, endpoint: Endpoint, proxy: Proxy | None, fields: tuple[str, ...]
+) -> tuple[Head, bytes]:
+    """Ask, and read the head of the answer; what came of the body already is second."""
     loop = asyncio.get_running_loop()
+    path = read_target(endpoint.rows[0].url).path
+    # RFC 9112 §3.2.2: a proxy is asked for the whole URL.
+    where = f"http://{bracketed(endpoint.host)}:{endpoint.port}{path}" if proxy else path
+    request = http_request("GET", where, endpoint.host, endpoint.port, *fields, default_port=80)
+    await loop.sock_sendall(sock, request)
+    reader = HeadReader()
+    while True:
+        data = await receive(sock)
+        if not data:
+            raise DialError(Reason.CLOSED)
+        head = reader.feed(data)
+        if head is not None:
+            return head, reader.rest
+
+
+async def _body(sock: socket.socket, begun: bytes, head: Head, deadline: float) -> bytes:
+    """The body, as far as MAX_BODY and as far as it comes in time; the end of the connection ends it where no length
+    does."""
     length = number(head.get("content-length") or "")
     wanted = MAX_BODY if length is None else min(length, MAX_BODY)
-    while len(begun) < wanted:
-        data = await loop.sock_recv(sock, 65536)  # type: ignore[arg-type]
-        if not data:
-            break
-        begun += data
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout_at(deadline):
+            while len(begun) < wanted and (data := await receive(sock)):
+                begun += data
     return begun[:MAX_BODY]

@@ -250,6 +250,7 @@ _SILENCE = {
     Reason.DNS_FAILED: "the name does not resolve",
     Reason.CANCELLED: "interrupted",
     Reason.TIMEOUT: "no answer in time",
+    Reason.INTERNAL: "a defect of tlsinspect",
 }
 
 
@@ -257,10 +258,9 @@ def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Rea
     head = answer.head
     if head is None:
         return _silent(answer.reason or Reason.TIMEOUT)
-    if endpoint.authority is Authority.GOOGLE:
-        portal = portal_sign(head.status, head.get("location"), trust)
-        if portal:
-            return Reach.NOT_PKI, portal, True
+    portal = portal_sign(endpoint, head.status, head.get("location"), trust)
+    if portal:
+        return Reach.NOT_PKI, portal, True
     if head.status in (403, 407, 451) or head.get("proxy-authenticate"):
         return Reach.NOT_PKI, f"refused with status {head.status}", False
     if head.status == 200 and is_signed_object(answer.body, trust):
