@@ -24,7 +24,8 @@ def scenarios() -> list[dict[str, Any]]:
 
 
 def facts_of(scenario: dict[str, Any]) -> Facts:
-    return Facts(**{k: _TYPED[k](v) if k in _TYPED else v for k, v in scenario["given"].items()})
+    given: dict[str, Any] = {k: _TYPED[k](v) if k in _TYPED else v for k, v in scenario["given"].items()}
+    return Facts(**given)
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda s: s["name"])

@@ -215,9 +215,7 @@ class Attempt:
         """A little more of what is not TLS, for it often says who speaks."""
         try:
             async with asyncio.timeout(min(1.0, self.settings.timeout / 10)):
-                while (
-                    len(begun) < FIRST_BYTES and b"\n\r\n" not in begun and (more := await loop.sock_recv(sock, 4096))
-                ):
+                while len(begun) < FIRST_BYTES and b"\n\r\n" not in begun and (more := await receive(sock, 4096)):
                     begun += more
         except (TimeoutError, OSError):
             pass
