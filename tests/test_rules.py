@@ -11,7 +11,7 @@ import pytest
 
 from tlsinspect.judge import rules
 from tlsinspect.judge.rules import CAPS, RULES, Decision, Facts, decide
-from tlsinspect.judge.words import _wording
+from tlsinspect.judge.words import wording
 from tlsinspect.model import Authority, Basis, Confidence, Verdict
 
 _TYPED = {"authority": Authority, "basis": Basis, "dates_confidence": Confidence}
@@ -108,13 +108,13 @@ def test_a_stand_in_is_never_certain() -> None:
 
 
 def test_every_row_and_cap_has_its_words() -> None:
-    words = _wording()
+    words = wording()
     assert {rule.id for rule in RULES} | {rules.UNDESCRIBED.id} == set(words["rule"])
     assert {cap.finding for cap in CAPS} <= set(words["finding"])
 
 
 def test_no_advice_weakens_security() -> None:
     banned = ("disable", "turn off", "verify=false", "--insecure", "ignore the", "skip verification", "strict-ssl")
-    for row in _wording()["rule"].values():
+    for row in wording()["rule"].values():
         text = f"{row['explanation']} {row['remedy']}".lower()
         assert not [word for word in banned if word in text]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlsinspect.judge.rules import CAPS, RULES, WORST_FIRST, Rule
-from tlsinspect.judge.words import _wording
+from tlsinspect.judge.words import wording
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "decision.md"
@@ -72,7 +72,7 @@ def _caps() -> Iterator[str]:
     yield "| finding | at most | what it says |"
     yield "|---|---|---|"
     for cap in CAPS:
-        yield f"| `{cap.finding}` | {cap.at_most} | {_wording()['finding'][cap.finding]['sentence']} |"
+        yield f"| `{cap.finding}` | {cap.at_most} | {wording()['finding'][cap.finding]['sentence']} |"
     yield ""
     yield "Several observations of one endpoint give the worst of their verdicts, in this order, and `mixed`:"
     yield ", ".join(WORST_FIRST) + "."

@@ -110,6 +110,7 @@ def _scan(commands: Commands) -> None:
     p.add_argument("--concurrency", type=int, default=32, metavar="N", help="attempts at a time (32)")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="attempts for each endpoint (1)")
     _output(p, ("table", "json", "jsonl"))
+    _verbose(p)
     _trust_option(p)
 
 
@@ -135,11 +136,15 @@ def _trust(commands: Commands) -> None:
 def _demo(commands: Commands) -> None:
     p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
     _output(p, ("table",))
+    _verbose(p)
 
 
 def _output(p: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     p.add_argument("--format", choices=formats, default="table", help="(table)")
     p.add_argument("-o", "--output", metavar="FILE", help="write the result here instead of standard output")
+
+
+def _verbose(p: argparse.ArgumentParser) -> None:
     p.add_argument("-v", "--verbose", action="store_true", help="show every finding in the table")
 
 

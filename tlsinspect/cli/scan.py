@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import MAX_FILE, lines_of, read_text
 from tlsinspect.errors import UsageError
 from tlsinspect.report import exit_status
+from tlsinspect.trust import Trust
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,11 +28,19 @@ def run(arguments: argparse.Namespace) -> int:
         repeat=arguments.repeat,
     )
     title = prepared.profile.title + ("" if arguments.targets else f" ({prepared.profile.name})")
+    threading.Thread(target=_load_ahead, args=(prepared.trust,), daemon=True).start()
     with destination(arguments.output) as out:
         with progress() as prepared.progress:
             report = execute(prepared)
         write_report(report, arguments.format, title, prepared.routing.describe(), out, verbose=arguments.verbose)
     return exit_status(report)
+
+
+def _load_ahead(trust: Trust) -> None:
+    """Load what the judge and the table need while the network is waited for."""
+    from tlsinspect.judge.words import wording
+
+    wording(), trust.interceptors, trust.google.store
 
 
 def _targets(typed: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tlsinspect.text import printable
 
 
 @cache
-def _wording() -> dict[str, Any]:
+def wording() -> dict[str, Any]:
     return tomllib.loads(files("tlsinspect.judge").joinpath("wording.toml").read_text(encoding="utf-8"))
 
 
@@ -30,17 +30,17 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 
 def explanation(rule: str, values: Mapping[str, str]) -> str:
     """Why this verdict, in a sentence."""
-    return _fill(_wording()["rule"][rule]["explanation"], values)
+    return _fill(wording()["rule"][rule]["explanation"], values)
 
 
 def remedy(rule: str, values: Mapping[str, str]) -> str:
     """What to do about it, or the empty string."""
-    return _fill(_wording()["rule"][rule]["remedy"], values)
+    return _fill(wording()["rule"][rule]["remedy"], values)
 
 
 def finding(code: str, values: Mapping[str, str] | None = None, context: Mapping[str, str] | None = None) -> Finding:
     """The finding `code`. `values` are kept with it; `context` only helps to fill the sentence."""
-    row = _wording()["finding"][code]
+    row = wording()["finding"][code]
     sentence = _fill(row["sentence"], {**(context or {}), **(values or {})})
     return Finding(code, Severity(row["severity"]), Kind(row["kind"]), sentence, dict(values or {}))
 
