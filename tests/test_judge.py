@@ -1,5 +1,6 @@
 """The judge on real certificates: made here in every shape, and recorded over fifteen years."""
 
+import csv
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -323,21 +324,56 @@ def own_name(leaf: Certificate) -> str:
     return names[0].replace("*", "any")
 
 
-def test_recorded_google_leaves_of_today_are_genuine_in_their_time() -> None:
-    """Since 2021 Google signs under its own roots; two of the recorded leaves are precertificates."""
+NOT_GOOGLES = (Verdict.INTERCEPTED, Verdict.UNEXPECTED_CA, Verdict.WRONG_HOST)
+
+
+def test_recorded_google_chains_are_googles_in_their_time_and_expired_today() -> None:
+    """Sixty-six leaves of 2009 to 2024: those a modern client would take are genuine."""
     seen = 0
     for path in recorded("google_chains"):
         chain = chain_of(path)
         leaf = Certificate(chain[0])
         middle = leaf.not_before + (leaf.not_after - leaf.not_before) / 2
-        assessment = tlsinspect.classify(chain, own_name(leaf), at=middle, authority="google")
-        if leaf.issuer[-1][1] in ("GTS CA 1C3", "WR2", "WE2", "WE1") and not leaf.poisoned:
-            assert assessment.verdict is Verdict.GENUINE, path.name
-            assert tlsinspect.classify(chain, own_name(leaf), at=NOW, authority="google").verdict is Verdict.EXPIRED
-            seen += 1
-        elif leaf.poisoned:
-            assert assessment.rule == "precertificate", path.name
-    assert seen > 20
+        then = tlsinspect.classify(chain, own_name(leaf), at=middle, authority="google")
+        assert then.verdict not in NOT_GOOGLES, path.name
+        if leaf.poisoned:
+            assert then.rule == "precertificate", path.name
+            continue
+        if leaf.not_before.year >= 2018:
+            assert (then.verdict, then.confidence) == (Verdict.GENUINE, Confidence.STRONG), path.name
+        today = tlsinspect.classify(chain, own_name(leaf), at=datetime(2026, 11, 1, tzinfo=UTC), authority="google")
+        assert today.verdict is Verdict.EXPIRED, path.name
+        seen += 1
+    assert seen == 64
+
+
+def test_a_historical_root_vouches_for_nothing_live(stand_in: Trust) -> None:
+    """What was genuine in 2017 is not when a server presents it now, and not under another trust."""
+    path = next(p for p in recorded("google_chains") if "Authority_G2" in p.name and p.name.startswith("2017"))
+    chain, leaf = chain_of(path), Certificate(chain_of(path)[0])
+    middle = leaf.not_before + (leaf.not_after - leaf.not_before) / 2
+    recorded_then = tlsinspect.classify(chain, own_name(leaf), at=middle, authority="google")
+    assert "root-historical" in codes(recorded_then)
+    elsewhere = tlsinspect.classify(chain, own_name(leaf), at=middle, authority="google", trust=stand_in)
+    assert elsewhere.verdict is not Verdict.GENUINE
+
+
+def test_chains_as_they_were_presented() -> None:
+    """Captures of real connections, with the leaf or its issuers repeated in some."""
+    captured = {Path(row["file"]).name: row for row in index() if row["file"].startswith("google_presented/")}
+    assert len(captured) == 32
+    for path in recorded("google_presented"):
+        chain, leaf = chain_of(path), Certificate(chain_of(path)[0])
+        at = datetime.fromisoformat(path.name[:10]).replace(hour=12, tzinfo=UTC)
+        at = min(max(at, leaf.not_before), leaf.not_after)  # a capture of the day on which it was issued
+        assessment = tlsinspect.classify(chain, own_name(leaf), at=at, authority="google")
+        assert assessment.verdict not in NOT_GOOGLES, path.name
+        assert assessment.verdict is not Verdict.EXPIRED, path.name
+
+
+def index() -> list[dict[str, str]]:
+    with shared_data("INDEX.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_recorded_forgeries_are_never_genuine() -> None:

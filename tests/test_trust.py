@@ -18,6 +18,8 @@ FILES = (
     "google_roots.toml",
     "google_roots.pem",
     "public_roots.pem",
+    "historical_roots.toml",
+    "historical_roots.pem",
     "google_intermediates.toml",
     "google_domains.toml",
     "interceptors.toml",

@@ -6,6 +6,7 @@ of the machine is never read here.
 """
 
 import base64
+import copy
 import hashlib
 import re
 import tomllib
@@ -29,6 +30,8 @@ _FILES = (
     "google_roots.toml",
     "google_roots.pem",
     "public_roots.pem",
+    "historical_roots.toml",
+    "historical_roots.pem",
     "google_intermediates.toml",
     "google_domains.toml",
     "interceptors.toml",
@@ -168,9 +171,26 @@ class Trust:
         return Anchors("alternate", ()) if self.stand_in else self._tier("alternate")
 
     @cached_property
+    def historical(self) -> Anchors:
+        """Roots that Google's certificates led to in years past: for recorded evidence alone, within their life."""
+        return Anchors("historical", () if self.stand_in else self._certificates("historical_roots.pem"))
+
+    @cached_property
+    def historical_until(self) -> dict[str, datetime]:
+        """The end of each historical root's life, by SHA-256."""
+        rows = self._tables("historical_roots.toml", "root")["root"]
+        return dict(_each("historical_roots.toml", rows, lambda row: (str(row["sha256"]), _moment(row["until"]))))
+
+    @cached_property
     def public(self) -> Anchors:
         """A snapshot of the roots that browsers trust."""
         return Anchors("public", self._certificates("public_roots.pem"))
+
+    def with_public_roots(self, pem: bytes) -> "Trust":
+        """The same data with other public roots: for conformance suites. Raises TrustDataError."""
+        other = copy.copy(self)
+        other.__dict__["public"] = Anchors("public", _certificates("public roots", pem))
+        return other
 
     @cached_property
     def intermediates(self) -> tuple[Intermediate, ...]:
@@ -337,6 +357,12 @@ def _certificates(name: str, pem: bytes) -> list[Certificate]:
     if not found:
         raise TrustDataError(f"{name}: holds no certificate; a PEM file with -----BEGIN CERTIFICATE----- is expected")
     return found
+
+
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError(f"{value} is no time with a zone")
+    return value
 
 
 def _day(value: Any) -> datetime:

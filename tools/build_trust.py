@@ -1,10 +1,12 @@
 """Rebuild the shipped trust data under ``trust/``.
 
 The data come in two kinds. Some files are written by hand and only checked and counted here: ``google_roots.toml``
-(which roots Google's clients must accept), ``interceptors.toml`` and the hand-written rows of ``google_domains.toml``.
+(which roots Google's clients must accept), ``historical_roots.toml`` (which they once had to), ``interceptors.toml``
+and the hand-written rows of ``google_domains.toml``.
 The rest is derived from published packages or from recorded certificates, and is never edited:
 
 * ``google_roots.pem`` and ``public_roots.pem``, from the certifi package and a Debian ca-certificates bundle;
+* ``historical_roots.pem``, from an old release of certifi (``--historical``);
 * ``google_intermediates.toml``, from a folder of recorded intermediates (facts only, no certificate is copied);
 * the rows of ``google_domains.toml`` that quote a certificate, from a folder of recorded chains (leaf first);
 * ``MANIFEST.toml``, from what the other files contain.
@@ -246,6 +248,31 @@ def google_roots_pem(rows: Iterable[Row], published: Mapping[str, x509.Certifica
     return text
 
 
+def historical_roots_pem(rows: Iterable[Row], old: Iterable[x509.Certificate]) -> str:
+    """The text of historical_roots.pem: the certificates that historical_roots.toml names, from an old bundle."""
+    published = {fingerprint(certificate): certificate for certificate in old}
+    text = comment(
+        "Roots that Google's certificates led to in years past, named in historical_roots.toml, in the same order.\n"
+        "Copied from an old release of the certifi package (MPL-2.0), found there by SHA-256.\n"
+        "Written by tools/build_trust.py; not edited by hand."
+    )
+    for row in rows:
+        if row["sha256"] not in published:
+            raise BuildError(f"The old bundle does not hold {row['subject']} (SHA-256 {row['sha256']}).")
+        if spki_hash(published[row["sha256"]]) != row["spki_sha256"]:
+            raise BuildError(f"historical_roots.toml gives {row['subject']} the wrong key.")
+        text += "\n" + comment(row["subject"]) + pem(published[row["sha256"]])
+    return text
+
+
+def old_bundle(path: Path) -> list[x509.Certificate]:
+    """The certificates of an old bundle, each by itself: some are signed in ways nobody reads any more."""
+    blocks = re.findall(
+        r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", path.read_text("latin-1"), re.DOTALL
+    )
+    return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+
+
 def public_roots_pem(version: str, certificates: Iterable[x509.Certificate]) -> str:
     """The text of public_roots.pem: every certificate of the bundle, in its order."""
     text = comment(
@@ -422,6 +449,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Rebuild the trust data; see the top of this file.")
     parser.add_argument("--debian", type=Path, default=DEBIAN_BUNDLE, metavar="PEM", help="Debian's root bundle")
+    parser.add_argument("--historical", type=Path, metavar="PEM", help="cacert.pem of certifi 14.05.14")
     parser.add_argument("--intermediates", type=Path, metavar="DIR", help="recorded intermediate certificates")
     parser.add_argument("--anchors", type=Path, metavar="DIR", help="old roots that recorded intermediates lead to")
     parser.add_argument("--chains", type=Path, metavar="DIR", help="recorded chains, leaf first")
@@ -442,6 +470,9 @@ def build(options: argparse.Namespace) -> dict[str, str]:
     published = {fingerprint(c): c for c in (*debian_bundle(options.debian), *public)}
     texts["google_roots.pem"] = google_roots_pem(rows, published)
     texts["public_roots.pem"] = public_roots_pem(version, public)
+    if options.historical:
+        past = read_toml(TRUST / "historical_roots.toml").get("root", [])
+        texts["historical_roots.pem"] = historical_roots_pem(past, old_bundle(options.historical))
     if options.intermediates:
         roots = [published[row["sha256"]] for row in rows]
         collected = collect_intermediates(options.intermediates, options.anchors, roots, rows)

@@ -112,6 +112,9 @@ def _find_path(
     search = _Search(leaf, pool, host, at)
     for signer, anchors in _stores(authority, trust, file):
         path = search.to_anchors(signer, anchors)
+        if path and signer is Signer.GOOGLE_HISTORICAL:
+            until = trust.historical_until[path.certificates[-1].sha256]
+            return replace(path, not_after=min(path.not_after, until))
         if path:
             return path
         if signer is Signer.GOOGLE and not trust.stand_in:
@@ -125,6 +128,7 @@ def _stores(authority: Authority, trust: Trust, file: Anchors | None) -> Iterabl
     if authority is Authority.GOOGLE:
         yield Signer.GOOGLE, trust.google
         yield Signer.GOOGLE_ALTERNATE, trust.alternate
+        yield Signer.GOOGLE_HISTORICAL, trust.historical
     elif authority is Authority.FILE and file is not None:
         yield Signer.FILE, file
     yield Signer.PUBLIC, trust.public

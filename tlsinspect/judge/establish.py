@@ -47,21 +47,24 @@ class Sighting:
     endpoint: Endpoint
     seen: Observation
     path: Path | None  # None where no certificate was seen
+    basis: Basis
 
     @property
     def proven(self) -> bool:
         """Whether who must have signed did: the same answer as `Facts.proven`, before there are facts."""
-        return self.path is not None and Facts(authority=self.endpoint.authority, signer=self.path.signer.value).proven
+        if self.path is None:
+            return False
+        return Facts(authority=self.endpoint.authority, signer=self.path.signer.value, basis=self.basis).proven
 
 
 def sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
     if seen.tls is None or not seen.tls.chain:
         unreadable = seen.failure is not None and seen.failure.reason is Reason.CERTIFICATE_UNREADABLE
-        return Sighting(endpoint, seen, Path(Signer.UNREADABLE) if unreadable else None)
+        return Sighting(endpoint, seen, Path(Signer.UNREADABLE) if unreadable else None, context.basis)
     anchors = context.files.get(endpoint.authority_file or "")
     at = context.bounds.local
     path = find_path(seen.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors)
-    return Sighting(endpoint, seen, path)
+    return Sighting(endpoint, seen, path, context.basis)
 
 
 def establish(sighting: Sighting, context: Context) -> Established:

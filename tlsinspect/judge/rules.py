@@ -94,7 +94,8 @@ class Facts:
         if self.authority is Authority.FILE:
             return self.signer == "file"
         alternate = self.signer == "google-alternate" and self.scts == "verified"
-        return self.signer in ("google", "google-intermediate") or alternate
+        historical = self.signer == "google-historical" and self.basis is Basis.RECORDED
+        return self.signer in ("google", "google-intermediate") or alternate or historical
 
     @property
     def public(self) -> bool:
@@ -191,8 +192,8 @@ RULES: tuple[Rule, ...] = (
         "signed with an algorithm this release does not know",
     ),
     Rule(
-        "root-historical", 4, lambda f: f.seen and f.signer == "google-historical", V.INCONCLUSIVE, C.CERTAIN,
-        "signed with a key Google used in years past, under a root that is no longer one of Google's",
+        "root-historical", 4, lambda f: f.seen and f.signer == "google-historical" and not f.proven,
+        V.INCONCLUSIVE, C.CERTAIN, "live, and signed with a key of Google's past",
     ),
     Rule(
         "trust-data-outdated", 4, lambda f: f.seen and f.public and f.provider_known and f.outdated, V.INCONCLUSIVE,
@@ -258,6 +259,7 @@ CAPS: tuple[Cap, ...] = (
     Cap("possession-unproven", lambda f: f.seen and f.proven and f.possession == "unproven", C.STRONG),
     Cap("chain-incomplete", lambda f: f.seen and f.signer == "google-intermediate", C.STRONG),
     Cap("root-alternate", lambda f: f.seen and f.signer == "google-alternate", C.STRONG),
+    Cap("root-historical", lambda f: f.seen and f.proven and f.signer == "google-historical", C.STRONG),
     Cap("public-pki", lambda f: f.seen and f.proven and f.signer == "public", C.STRONG),
     Cap("authority-file", lambda f: f.seen and f.proven and f.signer == "file", C.STRONG),
     Cap("clock-unproven", lambda f: f.seen and f.proven and f.dates == "valid" and not f.time_proven, C.STRONG),
