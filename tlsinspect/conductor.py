@@ -49,6 +49,7 @@ class Run:
     settings: Settings
     concurrency: int = 32
     repeat: int = 1
+    witness: bool = False
     progress: Callable[[int, int], None] = lambda _done, _all: None
     seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
     reached: dict[Endpoint, Reachability] = field(default_factory=dict)
@@ -105,7 +106,9 @@ class Run:
         reached = tuple(self.reached[e] for e in self.profile.endpoints if e in self.reached)
         portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal), "")
         files = _authority_files(self.profile.endpoints)
-        assessments, bounds = judge_run(observed, self.trust, finished, portal=portal, files=files)
+        assessments, bounds = judge_run(
+            observed, self.trust, finished, portal=portal, files=files, witness=self.witness
+        )
         clock = bounds.estimate()
         return Report(
             schema_version=SCHEMA_VERSION,
@@ -132,6 +135,7 @@ def prepare(
     timeout: float = 15.0,
     concurrency: int = 32,
     repeat: int = 1,
+    witness: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Run:
     """Check every argument and read every file before anything goes out. Raises UsageError, TrustDataError."""
@@ -144,7 +148,7 @@ def prepare(
     chosen = load_profile(profile) if targets is None else read_targets(targets, trust.is_google_name)
     _authority_files(chosen.endpoints)
     settings = Settings(timeout=timeout, resolved=read_resolve(resolve))
-    return Run(chosen, trust, routing(proxy), settings, concurrency, repeat, progress)
+    return Run(chosen, trust, routing(proxy), settings, concurrency, repeat, witness, progress)
 
 
 def scan(
@@ -157,6 +161,7 @@ def scan(
     timeout: float = 15.0,
     concurrency: int = 32,
     repeat: int = 1,
+    witness: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:
     """Scan hosts and say who answers at each.
@@ -166,6 +171,7 @@ def scan(
     proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
     resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
     timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint.
+    witness: ask OpenSSL and certvalidator for a second opinion on each path: findings, never a vote.
     progress: called with (finished, all) endpoints.
 
     Raises UsageError or TrustDataError before anything is sent. What the network does is in the report.
@@ -179,6 +185,7 @@ def scan(
         timeout=timeout,
         concurrency=concurrency,
         repeat=repeat,
+        witness=witness,
         progress=progress,
     )
     return execute(run)
@@ -203,6 +210,7 @@ async def scan_async(
     timeout: float = 15.0,
     concurrency: int = 32,
     repeat: int = 1,
+    witness: bool = False,
 ) -> AsyncIterator[Assessment]:
     """As `scan`, inside a running event loop; yields the assessments in the order of the endpoints."""
     run = prepare(
@@ -214,6 +222,7 @@ async def scan_async(
         timeout=timeout,
         concurrency=concurrency,
         repeat=repeat,
+        witness=witness,
     )
     await run.observe()
     for assessment in run.report().assessments:

@@ -18,6 +18,7 @@ def classify(
     trust: Trust | None = None,
     authority: str | None = None,
     possession_proven: bool = False,
+    witness: bool = False,
 ) -> Assessment:
     """Say who signed a recorded chain and what that means for `hostname`.
 
@@ -27,6 +28,7 @@ def classify(
     authority: ``google`` or ``public``: who must have signed; None goes by the name.
     possession_proven: whether the caller saw a handshake completed with the leaf's key. Without it the answer is at
         most `strong`, for anybody can replay a chain.
+    witness: ask OpenSSL and certvalidator for a second opinion on the path: findings, never a vote.
 
     Pure: opens no socket and reads no clock. Raises UsageError where an argument makes no sense.
     """
@@ -46,7 +48,13 @@ def classify(
     )
     basis = Basis.RECORDED
     assessments, _ = judge_run(
-        [Observed(endpoint, (seen,))], trust, at, basis=basis, vouched=possession_proven, exact_time=True
+        [Observed(endpoint, (seen,))],
+        trust,
+        at,
+        basis=basis,
+        vouched=possession_proven,
+        exact_time=True,
+        witness=witness,
     )
     return assessments[0]
 

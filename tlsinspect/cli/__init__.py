@@ -111,6 +111,7 @@ def _scan(commands: Commands) -> None:
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="attempts for each endpoint (1)")
     _output(p, ("table", "json", "jsonl"))
     _verbose(p)
+    _witness(p)
     _trust_option(p)
 
 
@@ -123,6 +124,7 @@ def _classify(commands: Commands) -> None:
     p.add_argument("--at", metavar="TIME", help="judge at this time, ISO 8601 with a zone (default: now)")
     p.add_argument("--authority", choices=("google", "public"), help="who must have signed (default: by the name)")
     _output(p, ("table", "json"))
+    _witness(p)
     _trust_option(p)
 
 
@@ -146,6 +148,10 @@ def _output(p: argparse.ArgumentParser, formats: Sequence[str]) -> None:
 
 def _verbose(p: argparse.ArgumentParser) -> None:
     p.add_argument("-v", "--verbose", action="store_true", help="show every finding in the table")
+
+
+def _witness(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--witness", action="store_true", help="also ask OpenSSL and certvalidator; they have no vote")
 
 
 def _trust_option(p: argparse.ArgumentParser) -> None:

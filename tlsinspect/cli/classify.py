@@ -24,7 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     trust = Trust.load(arguments.trust) if arguments.trust else Trust.default()
     chain = read_chain(arguments.file)
     at = read_time(arguments.at) if arguments.at is not None else datetime.now(UTC)
-    assessment = classify(chain, arguments.host, at=at, trust=trust, authority=arguments.authority)
+    assessment = classify(
+        chain, arguments.host, at=at, trust=trust, authority=arguments.authority, witness=arguments.witness
+    )
     with destination(arguments.output) as out:
         if arguments.format == "json":
             out.write(json.dumps(to_json(assessment), indent=2) + "\n")

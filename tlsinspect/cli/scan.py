@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         timeout=arguments.timeout,
         concurrency=arguments.concurrency,
         repeat=arguments.repeat,
+        witness=arguments.witness,
     )
     title = prepared.profile.title + ("" if arguments.targets else f" ({prepared.profile.name})")
     threading.Thread(target=_load_ahead, args=(prepared.trust,), daemon=True).start()

@@ -108,7 +108,7 @@ def _find_path(
         leaf = Certificate(chain[0])
     except UnreadableError:
         return Path(Signer.UNREADABLE)
-    pool = _readable(chain[1:MAX_CERTIFICATES])
+    pool = readable(chain[1:])
     search = _Search(leaf, pool, host, at)
     for signer, anchors in _stores(authority, trust, file):
         path = search.to_anchors(signer, anchors)
@@ -134,10 +134,10 @@ def _stores(authority: Authority, trust: Trust, file: Anchors | None) -> Iterabl
     yield Signer.PUBLIC, trust.public
 
 
-def _readable(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
-    """The certificates of `chain` that some reader takes, each once."""
+def readable(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
+    """Of the first MAX_CERTIFICATES of `chain` (DER) those that some reader takes, each once."""
     found: dict[bytes, Certificate] = {}
-    for der in chain:
+    for der in chain[:MAX_CERTIFICATES]:
         try:
             found.setdefault(der, _issuer(der))
         except UnreadableError:

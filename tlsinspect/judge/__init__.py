@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tlsinspect.certificate import Certificate, UnreadableError, text_of
+from tlsinspect.certificate import text_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.clock import Bounds, witness
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
-from tlsinspect.evidence.path import Path, Signer
+from tlsinspect.evidence.path import Path, Signer, readable
 from tlsinspect.judge.establish import Context, Established, Sighting, establish, sight
 from tlsinspect.judge.findings import findings
 from tlsinspect.judge.rules import WORST_FIRST, decide
@@ -46,13 +46,17 @@ def judge_run(
     exact_time: bool = False,
     portal: str = "",
     files: Mapping[str, Anchors] | None = None,
+    witness: bool = False,
 ) -> tuple[tuple[Assessment, ...], Bounds]:
     """Judge a run: one assessment an endpoint, in order, and what the run proves about the time.
 
     `local` is the local clock at one moment of the run; with `exact_time` it is the true time too. `portal` says how a
-    captive portal showed itself on this network, if it did.
+    captive portal showed itself on this network, if it did. `files` holds the authorities that endpoints name, by path.
+    With `witness`, OpenSSL and certvalidator are asked for their opinion of each path.
     """
-    context = Context(trust, Bounds(local, trust.released, exact=exact_time), basis, vouched, portal, files or {})
+    context = Context(
+        trust, Bounds(local, trust.released, exact=exact_time), basis, vouched, portal, files or {}, witness
+    )
     sightings = [[sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
     everything = [s for each in sightings for s in each]
     context = replace(context, bounds=_time(everything, context), shared=shared_keys(_foreign(everything)))
@@ -126,17 +130,7 @@ def _attribution(established: Established, seen: Observation, context: Context) 
     path = established.path
     if path is None or not path.certificates or established.facts.proven or established.facts.public or not seen.tls:
         return None
-    return attribute(_presented(seen.tls.chain), context.trust)
-
-
-def _presented(chain: Sequence[bytes]) -> list[Certificate]:
-    readable = []
-    for der in chain[:10]:
-        try:
-            readable.append(Certificate(der))
-        except UnreadableError:
-            continue
-    return readable
+    return attribute(readable(seen.tls.chain), context.trust)
 
 
 def _issuer(path: Path | None) -> str | None:

@@ -27,6 +27,7 @@ class Context:
     vouched: bool = False  # the caller says that whoever sent the chain holds its key
     portal: str = ""  # how a captive portal showed itself on this network, or ""
     files: Mapping[str, Anchors] = field(default_factory=dict)  # authority files, by path
+    witness: bool = False  # ask OpenSSL and certvalidator for their opinion
     shared: Shared = field(default_factory=lambda: Shared(frozenset(), frozenset()))
 
 

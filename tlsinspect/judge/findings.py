@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import skew
-from tlsinspect.evidence.path import Path, signed
+from tlsinspect.evidence.path import Path, readable, signed
 from tlsinspect.judge.establish import Context, Established, urlsplit_host
 from tlsinspect.judge.rules import Decision
 from tlsinspect.judge.words import finding, rule_finding
@@ -33,6 +33,7 @@ def findings(
         *_handshake(seen),
         *_answers(seen, words),
         *(finding(cap, {}, words) for cap in decision.caps),
+        *_witnesses(seen, established, context),
         *_run(decision, established, context, words),
     ]
     return tuple({f.code: f for f in reversed(found)}.values())[::-1]
@@ -128,6 +129,20 @@ def _answers(seen: Observation, words: Mapping[str, str]) -> Iterator[Finding]:
     target = urlsplit_host(seen.http.location)
     if target and target != seen.host:
         yield finding("http-redirected-elsewhere", {"location": target})
+
+
+def _witnesses(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
+    """Second opinions, where they were asked for."""
+    path, facts = established.path, established.facts
+    if not context.witness or path is None or not path.certificates or seen.tls is None:
+        return
+    from tlsinspect.evidence.witness import opinions
+
+    found = path.certificates if facts.proven or facts.public else ()
+    accepted = bool(found) and facts.dates == "valid" and path.defect is None
+    for said in opinions(found, readable(seen.tls.chain), context.bounds.best(), accepted, context.trust):
+        values = {"witness": said.witness, "answer": said.answer, "reason": said.reason}
+        yield finding(f"witness-{said.witness.lower()}", values)
 
 
 def _run(decision: Decision, established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
