@@ -44,6 +44,9 @@ def test_help(words: list[str]) -> None:
     ended = run(*words)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith("usage: tlsinspect")
+    if words[0] in ("trust", "demo"):  # these judge no hosts of yours
+        assert "exit status:" not in ended.out
+        return
     assert "exit status:" in ended.out
     for status in ("0", "1", "2", "3", "130"):
         assert re.search(rf"^  {status} +\S", ended.out, re.MULTILINE)
@@ -667,7 +670,8 @@ def test_an_interrupt_keeps_what_was_finished(form: str, google: pki.GoogleLike,
     if form == "jsonl":
         *rows, whole = (json.loads(line) for line in out.splitlines())
         assert whole["interrupted"]
-        assert [row["type"] for row in rows] == ["assessment"] * 3 + ["reachability"]
+        # The port-80 row was not finished: saying anything of it would be a guess.
+        assert [row["type"] for row in rows] == ["assessment"] * 3
         return
     data = json.loads(out)
     jsonschema.Draft202012Validator(schema()).validate(data)

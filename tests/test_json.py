@@ -27,7 +27,6 @@ from tlsinspect.lab import pki
 from tlsinspect.model import Assessment, Observation, Reach, Reason, Report, Verdict
 from tlsinspect.observe.handshake import LARGE, LEGACY, SMALL
 from tlsinspect.observe.route import routing
-from tlsinspect.report import FORMATS
 from tlsinspect.report.as_json import document, lines, schema
 
 NOUNS = {
@@ -563,7 +562,7 @@ def test_no_credentials_in_what_a_scan_returns(proxied: dict[str, Report]) -> No
 
 
 @pytest.mark.parametrize("kind", ["proxy-407-basic", "proxy-407-one-header", "proxy-never-answers"])
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["table", "json", "jsonl"])
 @pytest.mark.parametrize("way", ["flag", "environment"])
 def test_no_credentials_in_what_the_command_writes(
     google: pki.GoogleLike, roots: Path, kind: str, form: str, way: str
@@ -632,7 +631,7 @@ ESCAPES = "\x1b[31mGTS\x1b[0m \x1b]0;owned\x07\u202eevil\u2066\u200b\x9b2J [red]
 FORBIDDEN = ("\x1b", "\x07", "\u202e", "\u2066", "\u200b", "\x9b", "\x00", "\x7f")
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["table", "json", "jsonl"])
 def test_hostile_names_reach_no_terminal_as_they_are(form: str, roots: Path, now: datetime) -> None:
     named = pki.name((NameOID.ORGANIZATION_NAME, ESCAPES), (NameOID.COMMON_NAME, ESCAPES[:60]))
     authority = pki.Authority.root(named, now)
@@ -664,7 +663,7 @@ def test_hostile_names_reach_no_terminal_as_they_are(form: str, roots: Path, now
         assert "\\u202e" in ended.out
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["table", "json", "jsonl"])
 def test_hostile_profiles_reach_no_terminal_as_they_are(
     form: str, google: pki.GoogleLike, roots: Path, tmp_path: Path
 ) -> None:

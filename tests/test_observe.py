@@ -267,8 +267,8 @@ ENDPOINTS: Mapping[str, Expected] = {
     "reset-on-sni": _expected("blocked", "tls", "reset"),  # the control name passes: somebody refuses this one
     "echo": _expected("unreachable", "tls", "tls-error"),
     # A chain that is Google's and a handshake that fails after it: a replayed chain looks like this.
-    "bad-key-exchange": _expected("inconclusive", "tls", "tls-error"),
-    "reset-after-certificate": _expected("inconclusive", "tls", "reset"),
+    "bad-key-exchange": _expected("inconclusive", "tls", "tls-error", "possession-failed"),
+    "reset-after-certificate": _expected("inconclusive", "tls", "reset", "possession-failed"),
 }
 REPLAYS = {"bad-key-exchange", "reset-after-certificate"}
 

@@ -75,8 +75,8 @@ def test_every_pair_of_neighbours_that_can_meet_has_a_scenario() -> None:
     covered = [facts_of(s) for s in scenarios()]
     possible = list(_any_facts(20_000))
     for first, second in itertools.pairwise(RULES):
-        meet = any(first.when(f) and second.when(f) for f in possible)
-        shown = any(first.when(f) and second.when(f) for f in covered)
+        meet = any(first.holds(f) and second.holds(f) for f in possible)
+        shown = any(first.holds(f) and second.holds(f) for f in covered)
         assert shown or not meet, f"no scenario in which {first.id} and {second.id} both hold"
 
 

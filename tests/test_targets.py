@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from tlsinspect.endpoints import (
     MAX_ENDPOINTS,
-    MAX_FILE,
     Profile,
     gather,
     lines_of,
@@ -22,6 +21,7 @@ from tlsinspect.endpoints import (
 )
 from tlsinspect.endpoints.target import Target, normal_host, read_port, read_target
 from tlsinspect.errors import ProfileError, UsageError
+from tlsinspect.files import MAX_FILE
 from tlsinspect.model import Authority, Endpoint, Row
 
 

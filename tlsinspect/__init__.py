@@ -48,6 +48,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> "Any":
     """Load a public name on first use (PEP 562)."""
     if name not in _HOMES:

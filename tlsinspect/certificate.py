@@ -7,6 +7,7 @@ real interceptors present names, versions and serials that a strict reader throw
 
 import hashlib
 import ipaddress
+import re
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -137,7 +138,7 @@ class Certificate:
 
     @cached_property
     def key_id(self) -> bytes | None:
-        return self._read(_key_id, lambda c: c.extension_bytes("key_identifier"))
+        return self._read(_key_id, lambda c: c.key_id())
 
     @cached_property
     def authority_key_id(self) -> bytes | None:
@@ -159,7 +160,7 @@ class Certificate:
 
     @property
     def title(self) -> str:
-        """A short name for people: the common name, or the last part of the subject there is."""
+        """A short name for people: see `title_of`."""
         return title_of(self.subject)
 
 
@@ -173,8 +174,15 @@ def title_of(name: Name) -> str:
 
 
 def text_of(name: Name) -> str:
-    """The name on one line, as a person writes it: ``CN=x, O=y``; last attribute first, as RFC 4514 has it."""
-    return ", ".join(f"{label}={value}" for label, value in reversed(name))
+    """The name on one line: ``CN=x, O=y``; last attribute first and commas escaped, as RFC 4514 has it."""
+    return ", ".join(f"{label}={_ESCAPED.sub(_escape, value)}" for label, value in reversed(name))
+
+
+_ESCAPED = re.compile(r'[,+"\\<>;]')
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "\\" + found.group()
 
 
 def quietly(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -210,10 +218,10 @@ def _has(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> bool:
     return any(e.oid == oid for e in certificate.extensions)
 
 
-E_ = TypeVar("E_", bound=x509.ExtensionType)
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
-def extension(certificate: x509.Certificate, kind: type[E_]) -> E_ | None:
+def extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
     """The extension of this kind, or None. Raises ValueError where the extensions cannot be read."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
@@ -319,7 +327,7 @@ class _Lenient:
         except _REFUSALS:
             return False
 
-    def extension_bytes(self, _field: str) -> bytes | None:
+    def key_id(self) -> bytes | None:
         try:
             return bytes(self._extensions()["2.5.29.14"].parsed.native)
         except _REFUSALS:

@@ -79,7 +79,9 @@ class Run:
         async with gate:
             if not endpoint.tls:
                 answer = await ask_plainly(endpoint, proxy, self.settings)
-                self.reached[endpoint] = reachability(endpoint, proxy.route if proxy else DIRECT, answer, self.trust)
+                if answer.reason is not Reason.CANCELLED:
+                    route = proxy.route if proxy else DIRECT
+                    self.reached[endpoint] = reachability(endpoint, route, answer, self.trust)
                 return
             for number in range(1, self.repeat + 1):
                 seen = await observe(endpoint, proxy, self.settings, number)
@@ -140,9 +142,9 @@ def prepare(
 ) -> Run:
     """Check every argument and read every file before anything goes out. Raises UsageError, TrustDataError."""
     if not timeout > 0 or timeout > 3600:
-        raise UsageError("--timeout must be more than 0 and at most 3600 seconds")
+        raise UsageError("timeout must be more than 0 and at most 3600 seconds (--timeout)")
     if not 1 <= concurrency <= 1000 or not 1 <= repeat <= 1000:
-        raise UsageError("--concurrency and --repeat must be between 1 and 1000")
+        raise UsageError("concurrency and repeat must be between 1 and 1000 (--concurrency, --repeat)")
     if not isinstance(trust, Trust):
         trust = Trust.default() if trust is None else Trust.load(trust)
     chosen = load_profile(profile) if targets is None else read_targets(targets, trust.is_google_name)
@@ -176,6 +178,8 @@ def scan(
 
     Raises UsageError or TrustDataError before anything is sent. What the network does is in the report.
     """
+    if _running():
+        raise UsageError("scan cannot run inside an event loop; use scan_async there")
     run = prepare(
         targets,
         profile=profile,
@@ -189,6 +193,14 @@ def scan(
         progress=progress,
     )
     return execute(run)
+
+
+def _running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def execute(run: Run) -> Report:
@@ -212,7 +224,8 @@ async def scan_async(
     repeat: int = 1,
     witness: bool = False,
 ) -> AsyncIterator[Assessment]:
-    """As `scan`, inside a running event loop; yields the assessments in the order of the endpoints."""
+    """As `scan`, inside a running event loop; yields the assessments in the order of the endpoints, once the last
+    observation is made: what time it is and which keys serve several hosts is proven by all of them."""
     run = prepare(
         targets,
         profile=profile,
@@ -257,7 +270,6 @@ _SILENCE = {
     Reason.NO_ROUTE: "no route",
     Reason.NAME_NOT_FOUND: "the name does not resolve",
     Reason.DNS_FAILED: "the name does not resolve",
-    Reason.CANCELLED: "interrupted",
     Reason.TIMEOUT: "no answer in time",
     Reason.INTERNAL: "a defect of tlsinspect",
 }
@@ -284,5 +296,8 @@ def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Rea
 def _silent(reason: Reason) -> tuple[Reach, str, bool]:
     if reason is Reason.PROXY_NOT_HTTP:
         return Reach.NOT_PKI, "what answers is not HTTP", False
-    timed_out = reason in (Reason.TIMEOUT, Reason.CANCELLED)
-    return Reach.TIMEOUT if timed_out else Reach.REFUSED, _SILENCE.get(reason, reason), False
+    return (
+        Reach.TIMEOUT if reason in (Reason.TIMEOUT, Reason.INTERNAL) else Reach.REFUSED,
+        _SILENCE.get(reason, reason),
+        False,
+    )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TextIO
 
 from tlsinspect.conductor import Run, execute, prepare
-from tlsinspect.endpoints import targets
 from tlsinspect.lab.pki import GoogleLike, fiddler, google_like, impersonator, zscaler
 from tlsinspect.lab.servers import HOST, LoopbackNetwork
 from tlsinspect.model import Report
@@ -36,7 +35,6 @@ class Scene:
         resolve = [f"{h}:443:{HOST}:{p}" for h, p in self.ports.items()]
         resolve += [f"{h}:80:{HOST}:{p}" for h, p in self.plain.items()]
         run = prepare(names, trust=trust, proxy=self.proxy, resolve=resolve, timeout=5)
-        run.profile = replace(targets(names, trust.is_google_name), title=self.title)
         run.settings = replace(run.settings, clock=lambda: datetime.now(UTC) + self.clock_ahead)
         return run
 

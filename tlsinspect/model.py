@@ -177,7 +177,7 @@ class HelloTry:
     """A ClientHello and what came of it, for the attempts before the one that is kept."""
 
     hello: str
-    outcome: str  # certificate, or a Reason
+    outcome: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Observation:
     addresses: tuple[str, ...] = ()  # as resolved
     address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)
     connections: tuple[Connection, ...] = ()
-    address: str | None = None  # the one used
+    address: str | None = None  # the one connected to: the proxy's where there is one
     proxy: ProxyAnswer | None = None
     tls: Tls | None = None
     hellos: tuple[HelloTry, ...] = ()
@@ -261,7 +261,8 @@ class Assessment:
     remedy: str
     findings: tuple[Finding, ...] = ()
     attribution: Attribution | None = None
-    issuer: str | None = None  # of the leaf, as text
+    issuer: str | None = None  # of the leaf, as RFC 4514 text
+    issuer_title: str | None = None  # its common name, or what stands for one
     path: tuple[str, ...] = ()  # common names, leaf's issuer … anchor, where a path was proven
     not_after: datetime | None = None  # of the leaf
     observations: tuple[Observation, ...] = ()

@@ -44,16 +44,14 @@ def classify(
         route=Route(),
         started=at,
         stage=Stage.TLS,
-        tls=Tls(hello="recorded", completed=possession_proven, chain=tuple(chain)),
+        tls=Tls(hello="recorded", completed=False, chain=tuple(chain)),
     )
-    basis = Basis.RECORDED
     assessments, _ = judge_run(
         [Observed(endpoint, (seen,))],
         trust,
         at,
-        basis=basis,
+        basis=Basis.RECORDED,
         vouched=possession_proven,
-        exact_time=True,
         witness=witness,
     )
     return assessments[0]

@@ -21,7 +21,8 @@ from cryptography import x509
 from cryptography.x509.verification import Store
 
 from tlsinspect.certificate import Certificate, Name, UnreadableError, folded, name_from, text_of, title_of
-from tlsinspect.errors import TrustDataError
+from tlsinspect.errors import TrustDataError, UsageError
+from tlsinspect.files import exists, read_bytes
 from tlsinspect.model import TrustFacts
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
@@ -127,21 +128,20 @@ class Trust:
         Raises TrustDataError.
         """
         path = Path(path)
-        return cls(path) if _is_folder(path) else cls(_shipped(), stand_in=path)
+        return cls(path) if exists(path) and path.is_dir() else cls(_shipped(), stand_in=path)
 
     def _certificates(self, name: str) -> list[Certificate]:
         found = _certificates(name, self._files[name])
         self._count(name, len(found))
         return found
 
-    def _tables(self, name: str, *tables: str) -> dict[str, list[dict[str, Any]]]:
-        """The arrays of tables in a file, each of which must be there. Raises TrustDataError."""
+    def _tables(self, name: str, needed: str) -> dict[str, list[dict[str, Any]]]:
+        """The arrays of tables in a file, of which `needed` must be there. Raises TrustDataError."""
         read = _toml(name, self._files[name])
         rows = {table: rows for table, rows in read.items() if isinstance(rows, list)}
-        if not all(rows.get(table) for table in tables) or not all(
-            isinstance(r, dict) for t in rows.values() for r in t
-        ):
-            raise TrustDataError(f"{name}: holds no [[{tables[0]}]]")
+        are_tables = all(isinstance(row, dict) for listed in rows.values() for row in listed)
+        if not are_tables or not rows.get(needed):
+            raise TrustDataError(f"{name}: holds no [[{needed}]]")
         self._count(name, sum(map(len, rows.values())))
         return rows
 
@@ -259,13 +259,6 @@ def _default() -> Trust:
     return Trust(_shipped())
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name no file can have; reading it will say so
-        return False
-
-
 def read_authority(path: str) -> Anchors:
     """The PEM file a profile names as an endpoint's authority. Raises TrustDataError."""
     return _anchors(path, Path(path))
@@ -299,10 +292,9 @@ def _checked(folder: Path) -> tuple[dict[str, bytes], dict[str, Any], str]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise TrustDataError(f"{path}: cannot be read ({reason})") from None
+        return read_bytes(path)
+    except UsageError as error:
+        raise TrustDataError(str(error)) from None
 
 
 def _bytes(path: Path) -> bytes:

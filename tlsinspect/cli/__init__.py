@@ -74,9 +74,9 @@ def parser() -> argparse.ArgumentParser:
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
-def _command(commands: Commands, name: str, help_: str) -> argparse.ArgumentParser:
+def _command(commands: Commands, name: str, help_: str, epilog: str = "") -> argparse.ArgumentParser:
     made = commands.add_parser(
-        name, help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
     def run(arguments: argparse.Namespace) -> int:
@@ -90,7 +90,7 @@ def _command(commands: Commands, name: str, help_: str) -> argparse.ArgumentPars
 
 
 def _scan(commands: Commands) -> None:
-    p = _command(commands, "scan", "look at live hosts and say who answers at each")
+    p = _command(commands, "scan", "look at live hosts and say who answers at each", EPILOG)
     p.add_argument(
         "targets",
         nargs="*",
@@ -116,7 +116,7 @@ def _scan(commands: Commands) -> None:
 
 
 def _classify(commands: Commands) -> None:
-    p = _command(commands, "classify", "say who signed a recorded chain")
+    p = _command(commands, "classify", "say who signed a recorded chain", EPILOG)
     p.add_argument(
         "file", metavar="FILE", help="PEM (text around it is skipped) or DER, leaf first; - for standard input"
     )
@@ -137,7 +137,7 @@ def _trust(commands: Commands) -> None:
 
 def _demo(commands: Commands) -> None:
     p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
-    _output(p, ("table",))
+    p.add_argument("-o", "--output", metavar="FILE", help="write the result here instead of standard output")
     _verbose(p)
 
 

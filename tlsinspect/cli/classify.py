@@ -2,22 +2,18 @@
 
 import argparse
 import json
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TextIO
 
 from tlsinspect.cli.output import destination
-from tlsinspect.endpoints import reason_of
 from tlsinspect.errors import UsageError
+from tlsinspect.files import read_bytes
 from tlsinspect.jsonform import to_json
 from tlsinspect.model import Assessment
 from tlsinspect.recorded import classify
 from tlsinspect.report import assessment_status
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust, certificates_in
-
-MAX_FILE = 16 * 1024 * 1024
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,16 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_chain(name: str) -> list[bytes]:
     """The certificates of a PEM or DER file, or of standard input for ``-``. Raises UsageError."""
-    try:
-        if name == "-":
-            raw = sys.stdin.buffer.read(MAX_FILE + 1)
-        else:
-            with Path(name).open("rb") as file:
-                raw = file.read(MAX_FILE + 1)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{name}: cannot be read ({reason_of(error)})") from None
-    if len(raw) > MAX_FILE:
-        raise UsageError(f"{name}: larger than {MAX_FILE // 1024 // 1024} MB")
+    raw = read_bytes(name)
     try:
         found = list(certificates_in(raw))
     except ValueError:

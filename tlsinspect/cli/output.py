@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from tlsinspect.endpoints import reason_of
 from tlsinspect.errors import UsageError
+from tlsinspect.files import reason_of
 from tlsinspect.model import Report
 
 # What the table draws with, for terminals and pipes that cannot encode it.

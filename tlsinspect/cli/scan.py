@@ -1,15 +1,15 @@
 """``tlsinspect scan``"""
 
 import argparse
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from tlsinspect.cli.output import destination, progress, write_report
 from tlsinspect.conductor import execute, prepare
-from tlsinspect.endpoints import MAX_FILE, lines_of, read_text
+from tlsinspect.endpoints import lines_of
 from tlsinspect.errors import UsageError
+from tlsinspect.files import exists, read_text
 from tlsinspect.report import exit_status
 from tlsinspect.trust import Trust
 
@@ -46,21 +46,16 @@ def _load_ahead(trust: Trust) -> None:
 
 def _targets(typed: list[str]) -> Iterator[str]:
     for text in typed:
-        if text == "-":
-            yield from lines_of(_standard_input())
-        elif text.startswith("@"):
-            yield from lines_of(read_text(Path(text[1:])))
-        elif "://" not in text and ("/" in text or "\\" in text or text.endswith(".txt")):
-            yield from lines_of(read_text(Path(text)))  # no host name has a slash in it
-        else:
+        listed = "-" if text == "-" else text[1:] if text.startswith("@") else text if _is_path(text) else None
+        if listed is None:
             yield text
+        else:
+            yield from lines_of(read_text(listed))
 
 
-def _standard_input() -> str:
-    raw = sys.stdin.buffer.read(MAX_FILE + 1)
-    if len(raw) > MAX_FILE:
-        raise UsageError(f"standard input: larger than {MAX_FILE // 1024 // 1024} MB")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError("standard input: not UTF-8 text") from None
+def _is_path(text: str) -> bool:
+    """Whether a word is the name of a list rather than a host: by its looks, or because there is such a file."""
+    if "://" in text:
+        return False
+    looks_so = text.startswith((".", "/", "\\")) or text.endswith(".txt")
+    return looks_so or (("/" in text or "\\" in text) and exists(Path(text)))

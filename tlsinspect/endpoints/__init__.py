@@ -13,11 +13,11 @@ from typing import Any
 
 from tlsinspect.endpoints.target import Target, read_target
 from tlsinspect.errors import ProfileError, UsageError
+from tlsinspect.files import exists, read_text
 from tlsinspect.model import Authority, Endpoint, Row
 from tlsinspect.text import printable
 
 MAX_ENDPOINTS = 100_000
-MAX_FILE = 16 * 1024 * 1024
 EXPECTATIONS = ("exempt", "inspected", "any")
 _HEAD = {"schema_version", "name", "title", "source", "date", "completeness", "authority", "authority_file", "endpoint"}
 _ROW = {
@@ -40,7 +40,7 @@ def shipped_profiles() -> list[str]:
 
 
 def load_profile(name_or_file: str) -> Profile:
-    """A shipped profile by name, or a TOML file. Raises ProfileError."""
+    """A shipped profile by name, or a TOML file. Raises UsageError."""
     if name_or_file in shipped_profiles():
         text = files("tlsinspect.endpoints").joinpath(f"{name_or_file}.toml").read_text(encoding="utf-8")
         return _profile(name_or_file, text, Path())
@@ -49,33 +49,6 @@ def load_profile(name_or_file: str) -> Profile:
         named = printable(name_or_file, 60)
         raise ProfileError(f"no profile {named!r}: there are {', '.join(shipped_profiles())}, or name a file")
     return _profile(name_or_file, read_text(path), path.parent)
-
-
-def exists(path: Path) -> bool:
-    """Whether there is such a file or folder; a name no file can have is none."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def read_text(path: Path) -> str:
-    """A small text file. Raises UsageError."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE + 1)
-        if len(raw) > MAX_FILE:
-            raise UsageError(f"{path}: larger than {MAX_FILE // 1024 // 1024} MB")
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({reason_of(error)})") from None
-
-
-def reason_of(error: Exception) -> str:
-    """Why a file cannot be used, without its name."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _profile(where: str, text: str, folder: Path) -> Profile:

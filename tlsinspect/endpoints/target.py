@@ -25,8 +25,17 @@ class Target:
     def url(self) -> str:
         scheme = "https" if self.tls else "http"
         default = _SCHEMES[scheme][0] == self.port
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}{'' if default else f':{self.port}'}{self.path}"
+        return f"{scheme}://{bracketed(self.host)}{'' if default else f':{self.port}'}{self.path}"
+
+
+@lru_cache(maxsize=4096)
+def is_address(host: str) -> bool:
+    """Whether `host` is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)  # an endpoint asks for its path again when it is observed
@@ -71,6 +80,11 @@ def _host_and_port(authority: str, text: str) -> tuple[str, str]:
     if colon and not port:
         raise UsageError(f"{printable(text)}: the port is missing")
     return host, port
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def read_port(port: str, text: str) -> int:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tlsinspect.evidence.names import is_address
+from tlsinspect.endpoints.target import is_address
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ Host names arrive normalised (`model`: ASCII, lower case, no trailing dot); what
 
 import ipaddress
 from enum import StrEnum
-from functools import lru_cache
 
 from tlsinspect.certificate import Certificate
+from tlsinspect.endpoints.target import is_address
 
 
 class Claim(StrEnum):
@@ -16,15 +16,6 @@ class Claim(StrEnum):
     OTHER_GOOGLE = "other-google"  # names that are Google's, but not the requested one
     OTHER = "other"
     NONE = "none"  # no name at all
-
-
-@lru_cache(maxsize=4096)
-def is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def matches(pattern: str, host: str) -> bool:

@@ -30,8 +30,10 @@ from tlsinspect.certificate import (
     extension,
     folded,
     quietly,
+    title_of,
 )
-from tlsinspect.evidence.names import claims, is_address, matches
+from tlsinspect.endpoints.target import is_address
+from tlsinspect.evidence.names import claims, matches
 from tlsinspect.model import Authority
 from tlsinspect.trust import Anchors, Intermediate, Trust
 
@@ -250,13 +252,13 @@ def signed(child: Certificate, parent: Certificate) -> bool:
     if child.handle is None or parent.handle is None:
         return False
     try:
-        _verify(child.handle, parent.handle.public_key())
+        _check_signature(child.handle, parent.handle.public_key())
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
 
 
-def _verify(child: x509.Certificate, key: object) -> None:
+def _check_signature(child: x509.Certificate, key: object) -> None:
     signature, signed_bytes = child.signature, child.tbs_certificate_bytes
     parameters, digest = child.signature_algorithm_parameters, child.signature_hash_algorithm
     if isinstance(key, rsa.RSAPublicKey):
@@ -414,17 +416,13 @@ def _foreign(presented: tuple[Certificate, ...], pool: tuple[Certificate, ...], 
     """No key we know signed: does the chain say it was one?"""
     leaf = presented[0]
     if leaf.handle is not None and leaf.handle.signature_algorithm_oid not in _KNOWN_SIGNATURES:
-        return Path(Signer.UNKNOWN_SIGNATURE, presented, claimed_authority=_issuer_title(leaf))
+        return Path(Signer.UNKNOWN_SIGNATURE, presented, claimed_authority=title_of(leaf.issuer))
     claimed = next((c for c in presented if _false_claim(c, trust)), None)
     if claimed is not None:
-        return Path(Signer.IMPERSONATED, presented, claimed_authority=_issuer_title(claimed))
+        return Path(Signer.IMPERSONATED, presented, claimed_authority=title_of(claimed.issuer))
     if _unknown_google_intermediate(leaf, pool, trust):
-        return Path(Signer.UNKNOWN_INTERMEDIATE, presented, claimed_authority=_issuer_title(leaf))
+        return Path(Signer.UNKNOWN_INTERMEDIATE, presented, claimed_authority=title_of(leaf.issuer))
     return Path(Signer.PRIVATE, presented)
-
-
-def _issuer_title(certificate: Certificate) -> str:
-    return next((v for label, v in certificate.issuer if label == "CN"), "") or str(certificate.issuer)
 
 
 def _false_claim(certificate: Certificate, trust: Trust) -> bool:

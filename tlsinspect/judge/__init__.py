@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tlsinspect.certificate import text_of
+from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.clock import Bounds, witness
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
@@ -43,19 +43,24 @@ def judge_run(
     *,
     basis: Basis = Basis.LIVE,
     vouched: bool = False,
-    exact_time: bool = False,
     portal: str = "",
     files: Mapping[str, Anchors] | None = None,
     witness: bool = False,
 ) -> tuple[tuple[Assessment, ...], Bounds]:
     """Judge a run: one assessment an endpoint, in order, and what the run proves about the time.
 
-    `local` is the local clock at one moment of the run; with `exact_time` it is the true time too. `portal` says how a
-    captive portal showed itself on this network, if it did. `files` holds the authorities that endpoints name, by path.
-    With `witness`, OpenSSL and certvalidator are asked for their opinion of each path.
+    `local` is the local clock at one moment of the run; for what was recorded it is the true time too. `portal` says
+    how a captive portal showed itself on this network, if it did. `files` holds the authorities that endpoints name,
+    by path. With `witness`, OpenSSL and certvalidator are asked for their opinion of each path.
     """
     context = Context(
-        trust, Bounds(local, trust.released, exact=exact_time), basis, vouched, portal, files or {}, witness
+        trust,
+        Bounds(local, trust.released, exact=basis is Basis.RECORDED),
+        basis,
+        vouched,
+        portal,
+        files or {},
+        witness,
     )
     sightings = [[sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
     everything = [s for each in sightings for s in each]
@@ -120,6 +125,7 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         findings=findings(decision, seen, established, product, context, words),
         attribution=product if product and product.kind not in NOT_PRODUCTS else None,
         issuer=_issuer(path),
+        issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
         path=_titles(established),
         not_after=_leaf_end(path),
         observations=(seen,),

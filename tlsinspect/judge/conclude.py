@@ -30,7 +30,7 @@ def _conclusions(
         yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", {"skew": skew_sentence(off)})
     portal = next((r for r in reached if r.portal), None)
     if portal is not None:
-        yield finding("portal-on-network", {"portal": f"{portal.endpoint.host} gives {portal.sentence}"})
+        yield finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"})
         return  # nothing else on this network is as it will be once somebody has signed in
     silent = [r.endpoint.host for r in reached if r.result in (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)]
     if silent:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.attribution import Listed, listed
 from tlsinspect.evidence.clock import Bounds, DateVerdict, judge_dates
 from tlsinspect.evidence.crosshost import Shared
-from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names, is_address
+from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer, find_path
 from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
 from tlsinspect.model import Authority, Basis, Endpoint, Observation, Reason, Stage

@@ -24,13 +24,14 @@ def findings(
 ) -> tuple[Finding, ...]:
     """The findings of one observation, most telling first, each code once."""
     found = [
+        *_decided(decision, words),
         *(rule_finding(rule, words) for rule in decision.also),
         *_signer(decision, established, words),
         *_product(product, words),
         *_names(decision, established, product, words),
         *_shared(established, context),
         *_certificate(established, context, words),
-        *_handshake(seen),
+        *_handshake(seen, established.facts.authority is Authority.GOOGLE),
         *_answers(seen, words),
         *(finding(cap, {}, words) for cap in decision.caps),
         *_witnesses(seen, established, context),
@@ -39,16 +40,22 @@ def findings(
     return tuple({f.code: f for f in reversed(found)}.values())[::-1]
 
 
+def _decided(decision: Decision, words: Mapping[str, str]) -> Iterator[Finding]:
+    """The row that decided about a certificate, where it says more than its verdict."""
+    if decision.rule.step > 1 and decision.verdict is not Verdict.GENUINE and decision.rule.id != decision.verdict:
+        yield rule_finding(decision.rule.id, words)
+
+
 def _signer(decision: Decision, established: Established, words: Mapping[str, str]) -> Iterator[Finding]:
     facts, path = established.facts, established.path
     if path is None or not path.certificates:
         return
-    if decision.verdict is Verdict.WRONG_HOST and not facts.proven:
+    if decision.verdict is Verdict.WRONG_HOST and not facts.proven and facts.authority is Authority.GOOGLE:
         yield finding("not-google", {}, words)
     if facts.signer == "google-alternate" and decision.verdict is not Verdict.GENUINE:
         yield finding("root-alternate", {}, words)
-    if facts.signer == "impersonated" and decision.rule.id == "issuer-impersonated":
-        yield rule_finding("issuer-impersonated", words)
+    if facts.signer == "unknown-intermediate":
+        yield finding("chain-incomplete", {}, words)
 
 
 def _product(product: Attribution | None, words: Mapping[str, str]) -> Iterator[Finding]:
@@ -79,7 +86,7 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
     if path.issuing_key in context.shared.issuing_keys:
         yield finding("same-issuing-key-many-hosts", {"spki_sha256": path.issuing_key or ""})
     if path.leaf.spki_sha256 in context.shared.leaf_keys:
-        claimed = established.facts.claimed
+        claimed = not established.facts.claims_another
         yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
 
 
@@ -104,16 +111,15 @@ def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> I
         yield finding("certificate-not-yet-valid", {"not_before": words["not_before"]}, words)
 
 
-def _handshake(seen: Observation) -> Iterator[Finding]:
+def _handshake(seen: Observation, google: bool) -> Iterator[Finding]:
     if seen.tls is None:
         return
-    failed = next((h for h in seen.hellos if h.outcome != "certificate"), None)
-    if failed is not None and seen.tls.chain and seen.tls.hello == "small":  # a legacy one is another finding
-        values = {"failed": failed.hello, "outcome": failed.outcome, "worked": seen.tls.hello}
+    if seen.hellos and seen.tls.chain and seen.tls.hello == "small":  # a legacy one is another finding
+        values = {"failed": seen.hellos[0].hello, "outcome": seen.hellos[0].outcome, "worked": seen.tls.hello}
         yield finding("hello-dependent", values)
     if seen.tls.protocol in _OLD_PROTOCOLS:
         yield finding("tls-downgraded", {"protocol": seen.tls.protocol or ""})
-    if seen.tls.completed and seen.tls.alpn is None:
+    if google and seen.tls.completed and seen.tls.alpn is None:
         yield finding("alpn-dropped")
 
 

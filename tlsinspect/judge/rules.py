@@ -108,9 +108,10 @@ class Facts:
         return self.signer in ("private", "impersonated")
 
     @property
-    def claimed(self) -> bool:
-        # A common name counts for a leaf that is not proven: whoever made it meant the host.
-        return self.name == "claimed" or (self.name == "cn-only" and not self.proven)
+    def claims_another(self) -> bool:
+        """Another name, or none. A name in the common name alone is claimed by a leaf that is not proven, for whoever
+        made it meant the host; by one that is, it is a defect."""
+        return self.name in ("other-google", "other", "none")
 
     @property
     def provider_known(self) -> bool:
@@ -129,6 +130,10 @@ class Rule:
     confidence: Confidence
     says: str  # the condition, for people
 
+    def holds(self, facts: Facts) -> bool:
+        """Step 1 is for observations without a certificate, all others for those with one."""
+        return facts.seen is (self.step > 1) and self.when(facts)
+
 
 V, C = Verdict, Confidence
 
@@ -138,11 +143,11 @@ def _no_certificate(absence: AbsenceFact, verdict: Verdict, confidence: Confiden
 
 
 def _listed(code: ListedFact, says: str) -> Rule:
-    return Rule(code, 2, lambda f: f.seen and f.listed == code, V.INTERCEPTED, C.CERTAIN, says)
+    return Rule(code, 2, lambda f: f.listed == code, V.INTERCEPTED, C.CERTAIN, says)
 
 
-def _dates(dates: DatesFact, verdict: Verdict, says: str) -> Rule:
-    return Rule(dates, 8, lambda f: f.seen and f.proven and f.dates == dates, verdict, C.CERTAIN, says)
+def _dates(id_: str, dates: DatesFact, verdict: Verdict, says: str) -> Rule:
+    return Rule(id_, 8, lambda f: f.proven and f.dates == dates, verdict, C.CERTAIN, says)
 
 
 RULES: tuple[Rule, ...] = (
@@ -164,84 +169,84 @@ RULES: tuple[Rule, ...] = (
     _listed("known-forgery", "a certificate known to have been forged for Google's names"),
     _listed("leaked-key", "signed with a key whose private half is public"),
     _listed("state-interception", "signed with a key a state intercepts with"),
-    Rule("precertificate", 2, lambda f: f.seen and f.poisoned, V.INCONCLUSIVE, C.CERTAIN, "a CT precertificate"),
+    Rule("precertificate", 2, lambda f: f.poisoned, V.INCONCLUSIVE, C.CERTAIN, "a CT precertificate"),
     Rule(
-        "certificate-unreadable", 2, lambda f: f.seen and f.signer == "unreadable" and not f.poisoned,
+        "certificate-unreadable", 2, lambda f: f.signer == "unreadable" and not f.poisoned,
         V.INCONCLUSIVE, C.CERTAIN, "no reader can read the leaf",
     ),
     # 3. The requested name is not claimed.
     Rule(
-        "portal-certificate", 3, lambda f: f.seen and not f.claimed and f.name != "cn-only" and f.portal,
+        "portal-certificate", 3, lambda f: f.claims_another and f.portal,
         V.CAPTIVE_PORTAL, C.STRONG, "another name is claimed, and a captive portal is proven",
     ),
     Rule(
-        "wrong-host", 3, lambda f: f.seen and not f.claimed and f.name != "cn-only", V.WRONG_HOST, C.CERTAIN,
+        "wrong-host", 3, lambda f: f.claims_another, V.WRONG_HOST, C.CERTAIN,
         "another name is claimed, or none",
     ),
     # 4. The name is claimed, and who must have signed did not.
     Rule(
-        "issuer-impersonated", 4, lambda f: f.seen and f.signer == "impersonated" and f.provider_known,
+        "issuer-impersonated", 4, lambda f: f.signer == "impersonated" and f.provider_known,
         V.INTERCEPTED, C.CERTAIN, "the issuer bears the name of a known authority, whose key did not sign",
     ),
     Rule(
-        "unknown-intermediate", 4, lambda f: f.seen and f.signer == "unknown-intermediate", V.INCONCLUSIVE, C.CERTAIN,
+        "unknown-intermediate", 4, lambda f: f.signer == "unknown-intermediate", V.INCONCLUSIVE, C.CERTAIN,
         "the issuer is named as a Google intermediate, its key is unknown and was not presented",
     ),
     Rule(
-        "signature-unknown", 4, lambda f: f.seen and f.signer == "unknown-signature", V.INCONCLUSIVE, C.CERTAIN,
+        "signature-unknown", 4, lambda f: f.signer == "unknown-signature", V.INCONCLUSIVE, C.CERTAIN,
         "signed with an algorithm this release does not know",
     ),
     Rule(
-        "root-historical", 4, lambda f: f.seen and f.signer == "google-historical" and not f.proven,
+        "root-historical", 4, lambda f: f.signer == "google-historical" and not f.proven,
         V.INCONCLUSIVE, C.CERTAIN, "live, and signed with a key of Google's past",
     ),
     Rule(
-        "trust-data-outdated", 4, lambda f: f.seen and f.public and f.provider_known and f.outdated, V.INCONCLUSIVE,
+        "trust-data-outdated", 4, lambda f: f.public and f.provider_known and f.outdated, V.INCONCLUSIVE,
         C.CERTAIN, "a public root signed, and our list of Google's roots is too old to exclude it",
     ),
     Rule(
-        "unexpected-ca", 4, lambda f: f.seen and f.public and f.provider_known, V.UNEXPECTED_CA, C.CERTAIN,
+        "unexpected-ca", 4, lambda f: f.public and f.provider_known, V.UNEXPECTED_CA, C.CERTAIN,
         "a public root signed that is not Google's",
     ),
     Rule(
-        "intercepted", 4, lambda f: f.seen and f.signer == "private" and f.provider_known, V.INTERCEPTED, C.CERTAIN,
+        "intercepted", 4, lambda f: f.signer == "private" and f.provider_known, V.INTERCEPTED, C.CERTAIN,
         "nobody public signed",
     ),
     Rule(
-        "intercepted-across-hosts", 4, lambda f: f.seen and f.foreign and f.shared_key, V.INTERCEPTED,
+        "intercepted-across-hosts", 4, lambda f: f.foreign and f.shared_key, V.INTERCEPTED,
         C.STRONG, "nobody public signed, and the same key serves unrelated hosts",
     ),
     Rule(
-        "authority-unknown", 4, lambda f: f.seen and f.foreign, V.INCONCLUSIVE, C.CERTAIN,
+        "authority-unknown", 4, lambda f: f.foreign, V.INCONCLUSIVE, C.CERTAIN,
         "nobody public signed, and who should have is not known",
     ),
     # 5. Proven chain, but no proof that who answers holds its key.
     Rule(
-        "possession-failed", 5, lambda f: f.seen and f.proven and f.possession == "failed", V.INCONCLUSIVE, C.CERTAIN,
+        "possession-failed", 5, lambda f: f.proven and f.possession == "failed", V.INCONCLUSIVE, C.CERTAIN,
         "the handshake failed after the certificate",
     ),
     # 6-7. What the authority and the logs say of the certificate.
-    Rule("revoked", 6, lambda f: f.seen and f.proven and f.revoked, V.REVOKED, C.CERTAIN, "revoked"),
+    Rule("revoked", 6, lambda f: f.proven and f.revoked, V.REVOKED, C.CERTAIN, "revoked"),
     Rule(
-        "sct-invalid", 7, lambda f: f.seen and f.proven and f.scts == "invalid", V.INCONCLUSIVE, C.CERTAIN,
+        "sct-invalid", 7, lambda f: f.proven and f.scts == "invalid", V.INCONCLUSIVE, C.CERTAIN,
         "a known transparency log did not sign what the certificate says it did",
     ),
     # 8. Time.
-    _dates("expired", V.EXPIRED, "true time is past the validity"),
-    _dates("not-yet-valid", V.NOT_YET_VALID, "true time is before the validity"),
-    _dates("skewed", V.CLOCK_SKEWED, "valid at the true time, not at the local clock"),
-    _dates("undecided", V.INCONCLUSIVE, "expired, or the clock is wrong: not decidable"),
+    _dates("expired", "expired", V.EXPIRED, "true time is past the validity"),
+    _dates("not-yet-valid", "not-yet-valid", V.NOT_YET_VALID, "true time is before the validity"),
+    _dates("clock-skewed", "skewed", V.CLOCK_SKEWED, "valid at the true time, not at the local clock"),
+    _dates("expired-or-clock", "undecided", V.INCONCLUSIVE, "expired, or the clock is wrong: not decidable"),
     # 9. Signed by the right key, yet not as today's rules demand.
     Rule(
-        "strict-profile-defect", 9, lambda f: f.seen and f.proven and (f.defect or f.name == "cn-only"),
+        "strict-profile-defect", 9, lambda f: f.proven and (f.defect or f.name == "cn-only"),
         V.INCONCLUSIVE, C.CERTAIN, "inside its validity, but outside the modern certificate profile",
     ),
     Rule(
-        "leaf-key-weak", 9, lambda f: f.seen and f.proven and f.weak_key, V.INCONCLUSIVE, C.CERTAIN,
+        "leaf-key-weak", 9, lambda f: f.proven and f.weak_key, V.INCONCLUSIVE, C.CERTAIN,
         "the leaf's own key is too weak to prove anything",
     ),
     # 10. Nothing is left that could be wrong.
-    Rule("genuine", 10, lambda f: f.seen and f.proven, V.GENUINE, C.CERTAIN, "otherwise"),
+    Rule("genuine", 10, lambda f: f.proven, V.GENUINE, C.CERTAIN, "otherwise"),
 )  # fmt: skip
 
 
@@ -256,13 +261,13 @@ class Cap:
 
 CAPS: tuple[Cap, ...] = (
     Cap("trust-stand-in", lambda f: f.stand_in, C.STRONG),
-    Cap("possession-unproven", lambda f: f.seen and f.proven and f.possession == "unproven", C.STRONG),
-    Cap("chain-incomplete", lambda f: f.seen and f.signer == "google-intermediate", C.STRONG),
-    Cap("root-alternate", lambda f: f.seen and f.signer == "google-alternate", C.STRONG),
-    Cap("root-historical", lambda f: f.seen and f.proven and f.signer == "google-historical", C.STRONG),
-    Cap("public-pki", lambda f: f.seen and f.proven and f.signer == "public", C.STRONG),
-    Cap("authority-file", lambda f: f.seen and f.proven and f.signer == "file", C.STRONG),
-    Cap("clock-unproven", lambda f: f.seen and f.proven and f.dates == "valid" and not f.time_proven, C.STRONG),
+    Cap("possession-unproven", lambda f: f.proven and f.possession == "unproven", C.STRONG),
+    Cap("chain-incomplete", lambda f: f.signer == "google-intermediate", C.STRONG),
+    Cap("root-alternate", lambda f: f.signer == "google-alternate", C.STRONG),
+    Cap("root-historical", lambda f: f.proven and f.signer == "google-historical", C.STRONG),
+    Cap("public-pki", lambda f: f.proven and f.signer == "public", C.STRONG),
+    Cap("authority-file", lambda f: f.proven and f.signer == "file", C.STRONG),
+    Cap("clock-unproven", lambda f: f.proven and f.dates == "valid" and not f.time_proven, C.STRONG),
 )
 
 _ORDER = tuple(Confidence)  # certain first
@@ -283,8 +288,8 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Read the table. Total: every `Facts` gets a decision."""
     # A combination no row describes proves nothing.
-    first, *later = [rule for rule in RULES if rule.when(facts)] or [UNDESCRIBED]
-    caps = [cap for cap in CAPS if cap.when(facts)]
+    first, *later = [rule for rule in RULES if rule.holds(facts)] or [UNDESCRIBED]
+    caps = [cap for cap in CAPS if (facts.seen or cap.finding == "trust-stand-in") and cap.when(facts)]
     lowest = [first.confidence, *(cap.at_most for cap in caps)]
     if first.step == 8:
         lowest.append(facts.dates_confidence)

@@ -1,10 +1,11 @@
 """The values that fill the sentences of `wording.toml`, as text."""
 
 from tlsinspect.certificate import title_of
+from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.clock import skew
 from tlsinspect.judge.establish import Context, Established, plain_http, portal_in
 from tlsinspect.judge.words import day, skew_sentence, span
-from tlsinspect.model import Attribution, Authority, Endpoint, Observation, Reason
+from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Observation, Reason
 
 # What a reason means, for people. `{detail}` of a failure is added where it says more.
 REASONS: dict[Reason, str] = {
@@ -51,10 +52,12 @@ def values(
         "host": endpoint.host,
         "port": str(endpoint.port),
         "proxy": seen.route.proxy or "",
+        "resolves": _resolves(endpoint, seen, context),
+        "reached": "is reached untouched" if context.basis is Basis.LIVE else "is what it says",
+        "by_name": "" if is_address(endpoint.host) else ", by server name (SNI) and not by certificate name or address",
         "address": seen.address or ", ".join(seen.addresses) or "unknown",
         "portal": portal_in(endpoint, seen, context.trust) or context.portal,
         "expected": _expected(endpoint, context),
-        "expected_capital": _expected(endpoint, context)[0].upper() + _expected(endpoint, context)[1:],
         "no_authenticated_proxy": _no_authenticated_proxy(endpoint),
         "trust_name": context.trust.facts.name,
         "data_date": context.trust.facts.date,
@@ -70,6 +73,15 @@ def _expected(endpoint: Endpoint, context: Context) -> str:
     if endpoint.authority is Authority.GOOGLE:
         return "the stand-in for Google's root" if context.trust.stand_in else "a Google root"
     return "the authority you named" if endpoint.authority is Authority.FILE else "a public authority"
+
+
+def _resolves(endpoint: Endpoint, seen: Observation, context: Context) -> str:
+    """Where to look for a wrong server, as far as this observation can say."""
+    if seen.route.proxy is not None:
+        return f"Check where the proxy takes connections to {endpoint.host}"
+    if context.basis is not Basis.LIVE or is_address(endpoint.host):
+        return "Check who answers there"
+    return f"Check where {endpoint.host} resolves to ({seen.address or 'unknown'}), hosts file included"
 
 
 def _no_authenticated_proxy(endpoint: Endpoint) -> str:

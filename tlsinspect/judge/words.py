@@ -47,7 +47,19 @@ def finding(code: str, values: Mapping[str, str] | None = None, context: Mapping
 
 def rule_finding(rule: str, values: Mapping[str, str]) -> Finding:
     """A row of the rule table that holds beside the one that decided."""
-    return Finding(rule, Severity.HIGH, Kind.PROOF, explanation(rule, values))
+    return Finding(rule, _SEVERITY.get(rule, Severity.MEDIUM), Kind.PROOF, explanation(rule, values))
+
+
+# Rows that call for somebody to act at once.
+_SEVERITY = {
+    "issuer-impersonated": Severity.CRITICAL,
+    "known-forgery": Severity.CRITICAL,
+    "leaked-key": Severity.CRITICAL,
+    "state-interception": Severity.CRITICAL,
+    "revoked": Severity.HIGH,
+    "sct-invalid": Severity.HIGH,
+    "possession-failed": Severity.HIGH,
+}
 
 
 def day(moment: datetime) -> str:

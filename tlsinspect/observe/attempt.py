@@ -7,14 +7,14 @@ time to ask differently. Nothing the network does raises: it ends up in the Obse
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 
-from tlsinspect.endpoints.target import read_target
-from tlsinspect.evidence.names import is_address
+from tlsinspect.endpoints.target import bracketed, is_address, read_target
+from tlsinspect.http1 import Head, HeadReader, NotHttpError, TooLongError, http_request
 from tlsinspect.model import (
     Connection,
     Endpoint,
@@ -29,7 +29,6 @@ from tlsinspect.model import (
 )
 from tlsinspect.observe.connect import DialError, dial, receive, resolve
 from tlsinspect.observe.handshake import FIRST_BYTES, LARGE, LEGACY, SMALL, Handshake, Hello
-from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request
 from tlsinspect.observe.route import DIRECT, Proxy, Resolved
 from tlsinspect.text import one_line
 
@@ -40,6 +39,9 @@ CONTROL_NAME = "control.invalid"  # a name nobody filters, for the same address 
 _OLD_PEER = ("protocol version", "handshake failure", "insufficient security")
 _MAYBE_MIDDLEBOX = (Reason.RESET, Reason.CLOSED, Reason.TIMEOUT, Reason.ALERT, Reason.TLS_ERROR)
 _BY_STATUS = {401: Reason.PROXY_AUTH_REQUIRED, 407: Reason.PROXY_AUTH_REQUIRED, 511: Reason.PROXY_PORTAL}
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,9 @@ class Attempt:
         await self._resolve()
         name = None if is_address(self.endpoint.host) else self.endpoint.host
         stop = Stop(Stage.TLS, Reason.TLS_ERROR)
-        hellos = [LARGE, SMALL, LEGACY]
-        while hellos:
-            hello = hellos.pop(0)
+        for hello in (LARGE, SMALL, LEGACY):  # before a death is blamed on anybody, it is asked for in another way
+            if hello is LEGACY and not _may_be_old(stop.failure):
+                break
             try:
                 return await self._shake_and_ask(name, hello)
             except Stop as ended:
@@ -134,18 +136,11 @@ class Attempt:
             if self.tls is not None and self.tls.chain:
                 raise stop
             self.hellos.append(HelloTry(hello.name, stop.failure.reason))
-            hellos = hellos if self._worth_another(stop.failure, hellos) else []
+            if stop.failure.stage is not Stage.TLS or stop.failure.reason not in _MAYBE_MIDDLEBOX:
+                break
         if name is not None and stop.failure.stage is Stage.TLS and stop.failure.reason in _MAYBE_MIDDLEBOX:
             await self._ask_control()
         raise stop
-
-    @staticmethod
-    def _worth_another(failure: Failure, left: list[Hello]) -> bool:
-        """Before a handshake's death is blamed on anybody, it is asked for in another way."""
-        if failure.stage is not Stage.TLS or failure.reason not in _MAYBE_MIDDLEBOX or not left:
-            return False
-        old_peer = failure.detail in _OLD_PEER or failure.reason is Reason.TLS_ERROR
-        return left[0] is SMALL or old_peer
 
     async def _resolve(self) -> None:
         """Find where to connect: to the proxy where there is one, which then resolves the host itself."""
@@ -224,7 +219,7 @@ class Attempt:
     async def _ask(self, sock: socket.socket, handshake: Handshake) -> None:
         """One request inside the session; the answer's clock is what it is for."""
         loop = asyncio.get_running_loop()
-        path = read_target(self.endpoint.rows[0].url).path if self.endpoint.rows else "/"
+        path = read_target(self.endpoint.rows[0].url).path
         request = http_request("HEAD", path, self.endpoint.host, self.endpoint.port, default_port=443)
         sent = self.settings.clock()
         await loop.sock_sendall(sock, handshake.encrypt(request))
@@ -309,7 +304,7 @@ class Attempt:
 
     # -- time -------------------------------------------------------------------------------------------------------
 
-    async def _step(self, step: str, work: Any) -> Any:
+    async def _step(self, step: str, work: Awaitable[T]) -> T:
         """Do `work` within the step's share of the deadline."""
         limit = self.settings.timeout * SHARE[step]
         try:
@@ -320,26 +315,21 @@ class Attempt:
                 raise  # the deadline of the whole attempt
             raise self._stop(Reason.TIMEOUT, f"{limit:.1f} s") from None
 
-    def _timed(self, name: str) -> "_Timer":
-        return _Timer(self.seconds, name)
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside to `seconds[name]`."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begun, 6)
 
     def _stop(self, reason: Reason, detail: str) -> Stop:
         return Stop(self.stage, reason, detail)
 
 
-@dataclass
-class _Timer:
-    """Adds the time spent inside to `seconds[name]`."""
-
-    seconds: dict[str, float]
-    name: str
-    begun: float = 0.0
-
-    def __enter__(self) -> None:
-        self.begun = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds[self.name] = round(self.seconds.get(self.name, 0.0) + time.monotonic() - self.begun, 6)
+def _may_be_old(failure: Failure) -> bool:
+    return failure.detail in _OLD_PEER or failure.reason is Reason.TLS_ERROR
 
 
 def _proxy_reason(status: int) -> Reason:

@@ -5,11 +5,11 @@ import contextlib
 import socket
 from dataclasses import dataclass
 
-from tlsinspect.endpoints.target import read_target
+from tlsinspect.endpoints.target import bracketed, read_target
+from tlsinspect.http1 import Head, HeadReader, NotHttpError, TooLongError, http_request, number
 from tlsinspect.model import Connection, Endpoint, Reason
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.connect import DialError, dial, receive, resolve
-from tlsinspect.observe.head import Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request, number
 from tlsinspect.observe.route import Proxy
 
 BODY_SHARE = 0.3  # of the deadline

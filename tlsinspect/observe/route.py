@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from tlsinspect.endpoints.target import normal_host, read_port
+from tlsinspect.endpoints.target import bracketed, normal_host, read_port
 from tlsinspect.errors import UsageError
+from tlsinspect.http1 import Head
 from tlsinspect.model import Route
-from tlsinspect.observe.head import Head
 from tlsinspect.text import printable
 
 _VARIABLES = {True: ("https_proxy", "HTTPS_PROXY"), False: ("http_proxy",)}  # HTTP_PROXY is unsafe in CGI: curl's rule
@@ -42,8 +42,7 @@ class Proxy:
 
     @property
     def route(self) -> Route:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return Route(proxy=f"http://{host}:{self.port}", origin=self.origin)
+        return Route(proxy=f"http://{bracketed(self.host)}:{self.port}", origin=self.origin)
 
 
 DIRECT = Route()

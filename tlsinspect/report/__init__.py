@@ -1,14 +1,10 @@
-"""How a report leaves: one file a format. Nothing is decided here.
-
-`FORMATS` maps a format's name to what writes it; `exit_status` says it in a number.
-"""
+"""How a report leaves: one file a format. Nothing is decided here; `exit_status` says it in a number."""
 
 from collections.abc import Iterable
 
 from tlsinspect.model import Assessment, Reach, Report, Verdict
 
-FORMATS = ("table", "json", "jsonl")
-_NOTHING_WORSE = {Verdict.GENUINE, Verdict.UNREACHABLE, Verdict.INCONCLUSIVE}
+_NOTHING_WORSE = {Verdict.UNREACHABLE, Verdict.INCONCLUSIVE}
 _REACHED = {Reach.ANSWERS, Reach.SIGNED_OBJECT}
 
 
@@ -30,7 +26,7 @@ def assessment_status(assessments: Iterable[Assessment]) -> int:
     unexpected = {a.verdict for a in assessments if a.endpoint.required and not _as_expected(a)}
     if not unexpected:
         return 0
-    return 3 if unexpected <= _NOTHING_WORSE - {Verdict.GENUINE} else 1
+    return 3 if unexpected <= _NOTHING_WORSE else 1
 
 
 def _as_expected(assessment: Assessment) -> bool:

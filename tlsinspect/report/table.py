@@ -143,26 +143,19 @@ def _days_left(assessment: Assessment, now: datetime) -> str:
 
 
 def _interceptor(assessment: Assessment) -> str:
-    issuer = f'"{_short_issuer(assessment)}"'
+    issuer = f'"{printable(assessment.issuer_title or "no name", 80)}"'
     product = assessment.attribution
     if product is None:
         return f"by an unknown product: {issuer}"
     return f"{product.product.partition(' (')[0]} ({product.confidence}): {issuer}"
 
 
-def _short_issuer(assessment: Assessment) -> str:
-    """The common name of the issuer where it has one."""
-    for part in (assessment.issuer or "").split(", "):
-        if part.startswith("CN="):
-            return printable(part[3:], 80)
-    return printable(assessment.issuer or "no name", 80)
-
-
 def _all_findings(assessment: Assessment, verbose: bool) -> Iterator[RenderableType]:
     if not verbose:
         return
     for finding in assessment.findings:
-        yield finding_line(finding)
+        if finding.code != assessment.rule:  # the explanation has said that
+            yield finding_line(finding)
 
 
 def finding_line(finding: Finding) -> Text:

@@ -9,17 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from tlsinspect.endpoints.target import bracketed
 from tlsinspect.version import __version__
 
 MAX_HEAD = 64 * 1024
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |$)")
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*")
-
-
-def bracketed(host: str) -> str:
-    """A host as it stands before a port: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host
 
 
 def http_request(method: str, target: str, host: str, port: int, *fields: str, default_port: int) -> bytes:
