@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsinspect.http1 import MAX_HEAD, Head, HeadReader, NotHttpError, TooLongError, bracketed, http_request
+from tlsinspect.endpoints.target import bracketed
+from tlsinspect.http1 import MAX_HEAD, Head, HeadReader, NotHttpError, TooLongError, http_request
 
 ANSWER = (
     b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x\r\nServer:  squid \r\n\r\nbody"

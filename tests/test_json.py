@@ -488,7 +488,7 @@ def sample() -> Any:
             address="127.0.0.1",
             proxy=model.ProxyAnswer(200, ("Basic",), "s", "l"),
             tls=model.Tls("large", True, (b"x",), b"y", "TLSv1.3", "c", "g", "a", "n"),
-            hellos=(model.HelloTry("large", "reset"),),
+            hellos=(model.HelloTry("large", Reason.RESET),),
             control=True,
             first_bytes=b"z",
             http=model.HttpAnswer(200, moment, moment, moment, 1, "l", "s", "v"),

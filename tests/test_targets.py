@@ -15,13 +15,12 @@ from tlsinspect.endpoints import (
     gather,
     lines_of,
     load_profile,
-    read_text,
     shipped_profiles,
     targets,
 )
 from tlsinspect.endpoints.target import Target, normal_host, read_port, read_target
 from tlsinspect.errors import ProfileError, UsageError
-from tlsinspect.files import MAX_FILE
+from tlsinspect.files import MAX_FILE, read_text
 from tlsinspect.model import Authority, Endpoint, Row
 
 

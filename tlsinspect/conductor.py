@@ -16,7 +16,7 @@ from tlsinspect.errors import UsageError
 from tlsinspect.evidence.signedobject import is_signed_object
 from tlsinspect.judge import Observed, judge_run
 from tlsinspect.judge.conclude import conclusions
-from tlsinspect.judge.establish import portal_sign, urlsplit_host
+from tlsinspect.judge.establish import host_of, portal_sign
 from tlsinspect.model import (
     Assessment,
     Authority,
@@ -289,7 +289,7 @@ def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Rea
     asked_for_object = endpoint.rows[0].url.endswith((".crl", ".crt", ".der"))
     if head.status >= 500 or (asked_for_object and head.status == 200):
         return Reach.NOT_PKI, f"status {head.status}, not the object asked for", False
-    target = urlsplit_host(head.get("location"))
+    target = host_of(head.get("location"))
     return Reach.ANSWERS, f"status {head.status}" + (f", on to {target}" if target else ""), False
 
 

@@ -11,6 +11,7 @@ from tlsinspect.evidence.clock import Bounds, DateVerdict, judge_dates
 from tlsinspect.evidence.crosshost import Shared
 from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer, find_path
+from tlsinspect.http1 import HeadReader, NotHttpError, TooLongError
 from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
 from tlsinspect.model import Authority, Basis, Endpoint, Observation, Reason, Stage
 from tlsinspect.trust import Anchors, Trust
@@ -208,14 +209,14 @@ def portal_sign(endpoint: Endpoint, status: int, location: str | None, trust: Tr
     Google. Where other hosts may send their visitors is not known."""
     if status == 511:
         return "an answer with status 511 (RFC 6585)"
-    target = urlsplit_host(location)
+    target = host_of(location)
     google = endpoint.authority is Authority.GOOGLE
     if google and 300 <= status < 400 and target and not trust.is_google_name(target):
         return f"a redirect to {target}"
     return ""
 
 
-def urlsplit_host(location: str | None) -> str | None:
+def host_of(location: str | None) -> str | None:
     try:
         return urlsplit(location or "").hostname
     except ValueError:
@@ -224,10 +225,9 @@ def urlsplit_host(location: str | None) -> str | None:
 
 def plain_http(first_bytes: bytes | None) -> tuple[int, str | None] | None:
     """Status and Location where what came instead of TLS is an HTTP answer."""
-    lines = (first_bytes or b"").split(b"\n\r\n")[0].split(b"\n")
-    words = lines[0].split()
-    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+    try:
+        # What was cut off is ended here: the status line is what matters.
+        head = HeadReader().feed((first_bytes or b"") + b"\r\n\r\n")
+    except (NotHttpError, TooLongError):
         return None
-    fields = (line.partition(b":") for line in lines[1:])
-    location = next((v.strip().decode("latin-1") for k, _, v in fields if k.strip().lower() == b"location"), None)
-    return int(words[1][:4]), location
+    return (head.status, head.get("location")) if head else None

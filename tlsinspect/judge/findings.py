@@ -6,7 +6,7 @@ from datetime import timedelta
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import skew
 from tlsinspect.evidence.path import Path, readable, signed
-from tlsinspect.judge.establish import Context, Established, urlsplit_host
+from tlsinspect.judge.establish import Context, Established, host_of
 from tlsinspect.judge.rules import Decision
 from tlsinspect.judge.words import finding, rule_finding
 from tlsinspect.model import Attribution, Authority, Finding, Observation, Reason, Verdict
@@ -132,7 +132,7 @@ def _answers(seen: Observation, words: Mapping[str, str]) -> Iterator[Finding]:
         return
     if seen.http.status in (401, 403, 407, 451):
         yield finding("http-refused", {"status": str(seen.http.status)})
-    target = urlsplit_host(seen.http.location)
+    target = host_of(seen.http.location)
     if target and target != seen.host:
         yield finding("http-redirected-elsewhere", {"location": target})
 
