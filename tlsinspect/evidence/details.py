@@ -98,11 +98,6 @@ class Signature:
     oid: str
     judgement: Judgement
 
-    @property
-    def checkable(self) -> bool:
-        """Whether somebody here verifies signatures of this kind."""
-        return self.judgement.grade is not Grade.UNKNOWN and not self.algorithm.endswith(("MD2", "MD4"))
-
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -946,9 +941,10 @@ class _Tree:
 
     def _failed(self, index: int, given: Sequence[int]) -> Link:
         """Nobody's signature fits: is there somebody whose it should have been?"""
-        if given:
-            parent = self.details[given[-1]]
-            return Link(self._misfit(index, parent.key.kind), parent.title, given[-1])
+        named = [i for i in given if i != index or _says_it_signed_itself(self.certificates[index])]
+        if named:
+            parent = self.details[named[-1]]
+            return Link(self._misfit(index, parent.key.kind), parent.title, named[-1])
         issuer = self.details[index].issuer_parts
         for anchors in self.known:
             for root in anchors.by_name.get(folded(issuer), ()):
@@ -957,6 +953,24 @@ class _Tree:
 
     def _misfit(self, index: int, issuing_kind: str) -> Edge:
         """What a signature that did not fit means: nothing, where a good one would not have been found to fit."""
-        readable = self.certificates[index].handle is not None and self.signatures_left > 0
-        checkable = readable and self.details[index].signature.checkable and issuing_kind in _CHECKABLE
+        checkable = self.signatures_left > 0 and issuing_kind in _CHECKABLE and _checkable(self.certificates[index])
         return Edge.NOT_SIGNED if checkable else Edge.UNCHECKED
+
+
+def _says_it_signed_itself(certificate: Certificate) -> bool:
+    """A CA that changes its key may sign the new one with the old: same name, another key."""
+    own, issuer = certificate.key_id, certificate.authority_key_id
+    return own is None or issuer is None or own == issuer
+
+
+def _checkable(certificate: Certificate) -> bool:
+    """Whether cryptography verifies signatures of the kind on `certificate`."""
+    handle = certificate.handle
+    if handle is None:
+        return False
+    try:
+        parameters, _ = handle.signature_algorithm_parameters, handle.signature_hash_algorithm
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    is_rsa = handle.signature_algorithm_oid.dotted_string.startswith(("1.2.840.113549.1.1.", "1.3.14.3.2."))
+    return parameters is not None or not is_rsa
