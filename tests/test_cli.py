@@ -272,8 +272,9 @@ def classified(*words: str, given: bytes = b"", status: int = 1) -> dict[str, An
     ended = run("classify", *words, "--host", HOST, "--format", "json", "--at", AT, given=given)
     assert (ended.status, ended.err) == (status, "")
     found: dict[str, Any] = json.loads(ended.out)
-    jsonschema.Draft202012Validator({**schema()["$defs"]["Assessment"], "$defs": schema()["$defs"]}).validate(found)
-    return found
+    jsonschema.Draft202012Validator({**schema()["$defs"]["Classification"], "$defs": schema()["$defs"]}).validate(found)
+    assessment: dict[str, Any] = found["assessment"]
+    return assessment
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -349,7 +350,7 @@ def at(time: str) -> Outcome:
 def test_forms_of_a_time(time: str) -> None:
     ended = at(time)
     assert (ended.status, ended.err) == (0, "")
-    found = json.loads(ended.out)
+    found = json.loads(ended.out)["assessment"]
     assert found["verdict"] == "genuine"
     assert found["observations"][0]["started"] == AT
 
@@ -360,14 +361,14 @@ def test_forms_of_a_time(time: str) -> None:
 def test_the_time_decides(time: str, verdict: str) -> None:
     ended = at(time)
     assert ended.status == 1
-    assert json.loads(ended.out)["verdict"] == verdict
+    assert json.loads(ended.out)["assessment"]["verdict"] == verdict
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "1949-12-31T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_the_edges_of_time(time: str) -> None:
     ended = at(time)
     assert (ended.status, ended.err) == (1, "")
-    assert json.loads(ended.out)["verdict"] in ("expired", "not-yet-valid")
+    assert json.loads(ended.out)["assessment"]["verdict"] in ("expired", "not-yet-valid")
 
 
 @pytest.mark.parametrize(

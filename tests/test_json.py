@@ -355,6 +355,7 @@ def test_every_line_is_an_object_with_its_type_first(reports: dict[str, Report])
             ["assessment"] * len(report.assessments) + ["reachability"] * len(report.reachability) + ["run"]
         )
         *rows, whole = read
+        assert {row.pop("schema_version") for row in rows} <= {1}
         for row in rows:
             validate(row, "Reachability" if "result" in row else "Assessment")
         count = len(report.assessments)

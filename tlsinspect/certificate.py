@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, ParamSpec, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -40,7 +41,17 @@ _LABELS = {
     NameOID.USER_ID.dotted_string: "UID",
 }
 # What the two readers raise on hostile input; asn1crypto documents none of it.
-_REFUSALS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, x509.InvalidVersion)
+REFUSALS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class UnreadableError(ValueError):
@@ -59,7 +70,7 @@ class Certificate:
         self.handle: x509.Certificate | None = None  # None where cryptography refuses the whole
         try:
             self.handle = quietly(x509.load_der_x509_certificate, der)
-        except (*_REFUSALS, x509.UnsupportedGeneralNameType) as refusal:
+        except REFUSALS as refusal:
             self.defect = _words(refusal)
             self._lenient.spki  # noqa: B018 - raises UnreadableError here rather than later
 
@@ -67,7 +78,7 @@ class Certificate:
         if self.handle is not None:
             try:
                 return quietly(strict, self.handle)
-            except (*_REFUSALS, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as refusal:
+            except REFUSALS as refusal:
                 self.defect = self.defect or _words(refusal)
         return lenient(self._lenient)
 
@@ -222,9 +233,9 @@ Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
 def extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
-    """The extension of this kind, or None. Raises ValueError where the extensions cannot be read."""
+    """The extension of this kind, or None. Raises one of REFUSALS where the extensions cannot be read."""
     try:
-        return certificate.extensions.get_extension_for_class(kind).value
+        return quietly(lambda: certificate.extensions).get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
@@ -271,16 +282,20 @@ class _Lenient:
         try:
             self._tbs: Any = lenient.Certificate.load(der)["tbs_certificate"]
             self.spki: bytes = self._tbs["subject_public_key_info"].dump()
-        except _REFUSALS as refusal:
+        except REFUSALS as refusal:
             raise UnreadableError(_words(refusal)) from None
 
     def name_der(self, field: str) -> bytes:
-        return bytes(self._tbs[field].dump())
+        """The name as it stands; where it cannot even be cut out, bytes that equal no other name's."""
+        try:
+            return bytes(self._tbs[field].dump())
+        except REFUSALS:
+            return f"unreadable {field} {id(self)}".encode()
 
     def name(self, field: str) -> Name:
         try:
             return tuple(self._attribute(a) for rdn in self._tbs[field].chosen for a in rdn)
-        except _REFUSALS:
+        except REFUSALS:
             return ()
 
     @staticmethod
@@ -288,27 +303,27 @@ class _Lenient:
         oid = attribute["type"].dotted
         try:
             value = str(attribute["value"].native)
-        except _REFUSALS:
+        except REFUSALS:
             value = bytes(attribute["value"].contents or b"").decode("latin-1")
         return _LABELS.get(oid, oid), value
 
     def serial(self) -> int:
         try:
             return int(self._tbs["serial_number"].native)
-        except _REFUSALS:
+        except REFUSALS:
             return 0
 
     def time(self, field: str) -> datetime:
         """The date; where it cannot be read, the one that makes the certificate valid at no time."""
         try:
             return datetime.fromisoformat(self._tbs["validity"][field].native.isoformat()).astimezone(UTC)
-        except _REFUSALS:
+        except REFUSALS:
             return LAST_MOMENT if field == "not_before" else FIRST_MOMENT
 
     def _extensions(self) -> dict[str, Any]:
         try:
             return {e["extn_id"].dotted: e["extn_value"] for e in self._tbs["extensions"]}
-        except _REFUSALS:
+        except REFUSALS:
             return {}
 
     def has(self, oid: str) -> bool:
@@ -318,19 +333,19 @@ class _Lenient:
         try:
             names = self._extensions()["2.5.29.17"].parsed
             return tuple(_general_name(n) for n in names if n.name == kind)
-        except _REFUSALS:
+        except REFUSALS:
             return ()
 
     def is_ca(self) -> bool:
         try:
             return bool(self._extensions()["2.5.29.19"].parsed["ca"].native)
-        except _REFUSALS:
+        except REFUSALS:
             return False
 
     def key_id(self) -> bytes | None:
         try:
             return bytes(self._extensions()["2.5.29.14"].parsed.native)
-        except _REFUSALS:
+        except REFUSALS:
             return None
 
 
@@ -339,5 +354,5 @@ def _general_name(name: Any) -> str:
         return str(ipaddress.ip_address(name.chosen.contents))
     try:
         return str(name.chosen.native)
-    except _REFUSALS:
+    except REFUSALS:
         return bytes(name.chosen.contents).decode("latin-1")

@@ -18,6 +18,7 @@ from tlsinspect.judge import Observed, judge_run
 from tlsinspect.judge.conclude import conclusions
 from tlsinspect.judge.establish import host_of, portal_sign
 from tlsinspect.model import (
+    SCHEMA_VERSION,
     Assessment,
     Authority,
     Endpoint,
@@ -35,8 +36,6 @@ from tlsinspect.observe.plain import PlainAnswer, ask_plainly
 from tlsinspect.observe.route import DIRECT, Routing, read_resolve, routing
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
-
-SCHEMA_VERSION = 1
 
 
 @dataclass
@@ -141,6 +140,8 @@ def prepare(
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Run:
     """Check every argument and read every file before anything goes out. Raises UsageError, TrustDataError."""
+    if isinstance(targets, str):
+        raise UsageError("targets must be a list of hosts; for one host, a list with it")
     if not timeout > 0 or timeout > 3600:
         raise UsageError("timeout must be more than 0 and at most 3600 seconds (--timeout)")
     if not 1 <= concurrency <= 1000 or not 1 <= repeat <= 1000:

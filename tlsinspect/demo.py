@@ -95,7 +95,7 @@ def demo(out: TextIO, *, verbose: bool = False) -> int:
         for number, scene in enumerate(scenes(network, google, now), 1):
             run = scene.run(trust)
             report = execute(run)
-            _show(report, f"{number}. {scene.title}", run.routing.describe(), out, verbose)
+            _show(report, f"{number}. {scene.title}", out, verbose)
             wrong += _differences(scene, report)
     for difference in wrong:
         out.write(f"defect: {difference}\n")
@@ -104,10 +104,10 @@ def demo(out: TextIO, *, verbose: bool = False) -> int:
     return 1 if wrong else 0
 
 
-def _show(report: Report, title: str, route: str, out: TextIO, verbose: bool) -> None:
+def _show(report: Report, title: str, out: TextIO, verbose: bool) -> None:
     from tlsinspect.report.table import PlainConsole, render
 
-    render(report, title, route, PlainConsole(out), verbose=verbose)
+    render(report, title, PlainConsole(out), verbose=verbose)
     out.write("\n")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+SCHEMA_VERSION = 1  # of the JSON these become
+
 
 class Verdict(StrEnum):
     """The closed set of answers; the string is the API. What each means: `tlsinspect/judge/rules.py`."""
@@ -310,6 +312,16 @@ class TrustFacts:
     anchors: int
     sha256: str  # of the manifest, which holds the hash of every file
     stand_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """A recorded chain, judged: what `tlsinspect classify --format json` writes."""
+
+    schema_version: int
+    tool: str
+    trust: TrustFacts
+    assessment: Assessment
 
 
 @dataclass(frozen=True, slots=True)

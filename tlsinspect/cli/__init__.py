@@ -21,6 +21,14 @@ exit status:
   130  interrupted; what was finished is written
 """
 
+INSPECT_EPILOG = """\
+exit status:
+  0    at least one certificate is shown
+  2    the command or a file it names makes no sense
+  3    there is nothing to show: no certificate can be read, or no host presents one
+  130  interrupted; what was finished is written
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """As argparse has it, but a mistake is answered in one line, and no password in it is repeated."""
@@ -34,7 +42,8 @@ def fail(sentence: str) -> None:
     """One harmless line on standard error. What stands before an @ in a URL may be a password."""
     from tlsinspect.text import printable
 
-    print(f"tlsinspect: {printable(re.sub(r'//[^/]*@', '//…@', sentence), 1000)}", file=sys.stderr)
+    sentence = re.sub(r"//\S*@", "//…@", sentence)
+    print(f"tlsinspect: {printable(sentence, 1000)}", file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _scan(commands)
     _classify(commands)
+    _inspect(commands)
     _trust(commands)
     _demo(commands)
     return top
@@ -98,15 +108,7 @@ def _scan(commands: Commands) -> None:
         help="HOST, HOST:PORT, URL, @FILE with one a line, or - for standard input; without any, a profile is scanned",
     )
     p.add_argument("--profile", metavar="NAME|FILE", help="the hosts to scan: gwsmo (default), pki, or a TOML file")
-    p.add_argument("--proxy", default="auto", metavar="auto|none|URL", help="auto takes the environment's (default)")
-    p.add_argument(
-        "--resolve",
-        action="append",
-        default=[],
-        metavar="HOST:PORT:ADDRESS[:PORT]",
-        help="connect here for that host and port; may be repeated",
-    )
-    p.add_argument("--timeout", type=float, default=15.0, metavar="S", help="for each attempt as a whole (15)")
+    _network(p)
     p.add_argument("--concurrency", type=int, default=32, metavar="N", help="attempts at a time (32)")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="attempts for each endpoint (1)")
     _output(p, ("table", "json", "jsonl"))
@@ -128,6 +130,22 @@ def _classify(commands: Commands) -> None:
     _trust_option(p)
 
 
+def _inspect(commands: Commands) -> None:
+    p = _command(commands, "inspect", "show certificates, and who signed whom", INSPECT_EPILOG)
+    p.add_argument(
+        "what",
+        nargs="+",
+        metavar="FILE|HOST[:PORT]|-",
+        help="files in PEM (text around it is skipped), DER or PKCS#7; hosts; - for standard input",
+    )
+    p.add_argument("--long", action="store_true", help="every field of every certificate")
+    p.add_argument("--at", metavar="TIME", help="compare dates with this time, ISO 8601 with a zone (default: now)")
+    _output(p, ("table", "json"))
+    p.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
+    _network(p)
+    _trust_option(p)
+
+
 def _trust(commands: Commands) -> None:
     p = _command(commands, "trust", "show or verify the data everything is judged by")
     p.add_argument("action", choices=("list", "verify"))
@@ -139,6 +157,18 @@ def _demo(commands: Commands) -> None:
     p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
     p.add_argument("-o", "--output", metavar="FILE", help="write the result here instead of standard output")
     _verbose(p)
+
+
+def _network(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--proxy", default="auto", metavar="auto|none|URL", help="auto takes the environment's (default)")
+    p.add_argument(
+        "--resolve",
+        action="append",
+        default=[],
+        metavar="HOST:PORT:ADDRESS[:PORT]",
+        help="connect here for that host and port; may be repeated",
+    )
+    p.add_argument("--timeout", type=float, default=15.0, metavar="S", help="for each attempt as a whole (15)")
 
 
 def _output(p: argparse.ArgumentParser, formats: Sequence[str]) -> None:

@@ -1,17 +1,16 @@
 """``tlsinspect classify``"""
 
 import argparse
-import json
 from datetime import UTC, datetime
 from typing import TextIO
 
 from tlsinspect.cli.output import destination
 from tlsinspect.errors import UsageError
 from tlsinspect.files import read_bytes
-from tlsinspect.jsonform import to_json
 from tlsinspect.model import Assessment
 from tlsinspect.recorded import classify
 from tlsinspect.report import assessment_status
+from tlsinspect.report.as_json import classification
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust, certificates_in
 
@@ -25,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with destination(arguments.output) as out:
         if arguments.format == "json":
-            out.write(json.dumps(to_json(assessment), indent=2) + "\n")
+            out.write(classification(assessment, trust.facts))
         else:
             _print(assessment, at, out)
     return assessment_status([assessment])
@@ -50,7 +49,7 @@ def read_time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:
-            raise UsageError(f"--at {printable(text)}: in which time zone? add Z for UTC")
+            raise UsageError(f"--at {printable(text)}: in which time zone? write it as 2026-11-23T12:00:00Z")
         return time.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(f"--at {printable(text)}: not a time; write it as 2026-11-23T12:00:00Z") from None

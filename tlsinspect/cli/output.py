@@ -42,6 +42,8 @@ def destination(name: str | None) -> Iterator[TextIO]:
 
 
 def _standard_output() -> Iterator[TextIO]:
+    if sys.stdout is None:
+        raise UsageError("standard output is closed")
     codecs.register_error("tlsinspect", _in_ascii)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="tlsinspect")
@@ -56,11 +58,11 @@ def _standard_output() -> Iterator[TextIO]:
         raise UsageError(f"standard output: cannot be written ({reason_of(error)})") from None
 
 
-def write_report(report: Report, form: str, title: str, route: str, out: TextIO, *, verbose: bool) -> None:
+def write_report(report: Report, form: str, title: str, out: TextIO, *, verbose: bool) -> None:
     if form == "table":
         from tlsinspect.report.table import PlainConsole, render
 
-        render(report, title, route, PlainConsole(out), verbose=verbose)
+        render(report, title, PlainConsole(out), verbose=verbose)
         return
     from tlsinspect.report.as_json import document, lines
 

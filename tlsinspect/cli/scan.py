@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     with destination(arguments.output) as out:
         with progress() as prepared.progress:
             report = execute(prepared)
-        write_report(report, arguments.format, title, prepared.routing.describe(), out, verbose=arguments.verbose)
+        write_report(report, arguments.format, title, out, verbose=arguments.verbose)
     return exit_status(report)
 
 

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from tlsinspect.cli.output import destination
 from tlsinspect.jsonform import to_json
+from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
 
@@ -35,7 +36,7 @@ def _verify(trust: Trust, form: str, out: TextIO) -> None:
             json.dumps({"trust": to_json(trust.facts), "counts": counts, "files": trust.files()}, indent=2) + "\n"
         )
         return
-    out.write(f"{trust.facts.name} of {trust.facts.date}: every file is what its manifest says\n")
+    out.write(f"{printable(trust.facts.name)} of {trust.facts.date}: every file is what its manifest says\n")
     out.writelines(f"{n:5}  {what}\n" for what, n in counts.items())
     out.write(f"sha256 {trust.facts.sha256}\n")
 
@@ -51,5 +52,5 @@ def _list(trust: Trust, out: TextIO) -> None:
         table.add_column(heading, no_wrap=heading in ("set", "until"), overflow="fold")
     for row in trust.listing():
         cells = (row["set"], row["title"], row["not_after"], row["spki_sha256"])
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     PlainConsole(out).print(table)

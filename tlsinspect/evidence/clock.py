@@ -8,14 +8,16 @@ certificate nobody proved bound nothing: interceptors copy and shift them.
 Every bound is kept as an offset from the local clock, so that bounds taken seconds apart can be put together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
+from tlsinspect.certificate import FIRST_MOMENT
 from tlsinspect.model import ClockEstimate, Confidence, HttpAnswer
 
 SLACK = timedelta(minutes=5)  # what a clock may be off before it is said; Chromium's allowance too
+ABSURD = timedelta(days=365 * 100)  # no server's clock is that wrong, and dates end at the year 9999
 RESOLUTION = timedelta(seconds=1)  # of the Date header, which is truncated
 
 
@@ -27,13 +29,16 @@ class Witness:
     leaf_key: str  # SPKI SHA-256: two hosts with one key are one witness
     lo: timedelta
     hi: timedelta
+    google: bool = True  # signed by Google: anybody else's clock counts for nobody but themselves
 
 
-def witness(host: str, leaf_key: str, http: HttpAnswer | None) -> Witness | None:
+def witness(host: str, leaf_key: str, http: HttpAnswer | None, google: bool) -> Witness | None:
     """What an HTTP answer inside a proven session says of the time, or None."""
     if http is None or http.date is None or http.age is not None:
         return None
-    return Witness(host, leaf_key, lo=http.date - http.received, hi=http.date + RESOLUTION - http.sent)
+    if abs(http.date - http.received) > ABSURD:
+        return None
+    return Witness(host, leaf_key, lo=http.date - http.received, hi=http.date + RESOLUTION - http.sent, google=google)
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,12 @@ class Camp:
 
 @dataclass(frozen=True)
 class Interval:
-    """True time lies in [lo, hi]; `sure` when more than one party says so."""
+    """True time lies in [lo, hi]; `sure` when more than one party says so, `contested` when another contradicts."""
 
     lo: datetime
     hi: datetime
     sure: bool
+    contested: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,23 +92,40 @@ class Bounds:
         if self.exact:
             return Interval(self.local, self.local, sure=True)
         camps = [camp for camp in self._camps if camp.keys - {leaf_key}]
-        own = next((camp for camp in self._camps if leaf_key in camp.keys), None)
+        own = self._own(leaf_key)
         if not camps:
             return self._at([own], sure=False) if own else None
         votes = sorted(((len(c.keys - {leaf_key}) + self._agrees(c), c) for c in camps), key=lambda vote: -vote[0])
-        if len(votes) > 1 and votes[0][0] == votes[1][0]:
-            return self._at(camps, sure=False)
+        contested = len(camps) > 1
+        if contested and votes[0][0] == votes[1][0]:
+            return self._at(camps, sure=False, contested=True)
         strength, camp = votes[0]
-        if strength > 1 or own is camp:
-            return self._at([camp], sure=True)
-        return self._at([camp, own] if own else [camp], sure=False)
+        if strength > 1 or (own is not None and leaf_key in camp.keys):
+            return self._at([camp], sure=True, contested=contested)
+        return self._at([camp, own] if own else [camp], sure=False, contested=contested)
+
+    def _own(self, leaf_key: str) -> Camp | None:
+        """What this leaf's own sessions say; where they differ, what the local clock agrees with, if anything."""
+        own = [Camp(frozenset({leaf_key}), w.lo, w.hi) for w in self._by_key.get(leaf_key, ())]
+        agreed = [camp for camp in own if self._agrees(camp)] or own
+        if not agreed:
+            return None
+        return Camp(frozenset({leaf_key}), min(c.lo for c in agreed), max(c.hi for c in agreed))
 
     def _agrees(self, camp: Camp) -> bool:
         """Whether the local clock is of this camp's opinion."""
         return camp.lo - SLACK <= timedelta(0) <= camp.hi + SLACK
 
-    def _at(self, camps: list[Camp], sure: bool) -> Interval:
-        return Interval(self.local + min(c.lo for c in camps), self.local + max(c.hi for c in camps), sure)
+    def _at(self, camps: list[Camp], sure: bool, contested: bool = False) -> Interval:
+        lo, hi = min(c.lo for c in camps), max(c.hi for c in camps)
+        return Interval(self.local + lo, self.local + hi, sure, contested)
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[Witness]]:
+        found: dict[str, list[Witness]] = {}
+        for w in self._kept:
+            found.setdefault(w.leaf_key, []).append(w)
+        return found
 
     @cached_property
     def _latest(self) -> list[tuple[str, datetime]]:
@@ -110,7 +133,9 @@ class Bounds:
 
         A leaf whose own session says that its notBefore has not come yet proves no bound.
         """
-        told = {w.leaf_key: self.local + w.hi + SLACK for w in self.witnesses}
+        told: dict[str, datetime] = {}
+        for w in self.witnesses:
+            told[w.leaf_key] = max(told.get(w.leaf_key, FIRST_MOMENT), self.local + w.hi + SLACK)
         believed = [(key, since) for key, since in self.proven_since if key not in told or told[key] >= since]
         found: dict[str, datetime] = {}
         for key, since in sorted(believed, key=lambda each: each[1], reverse=True):
@@ -128,7 +153,7 @@ class Bounds:
     def _camps(self) -> list[Camp]:
         """The witnesses that are kept, put together as far as they agree within SLACK."""
         camps: list[Camp] = []
-        for w in sorted(self._kept, key=lambda witness: witness.lo):
+        for w in sorted((w for w in self._kept if w.google), key=lambda witness: witness.lo):
             if camps and w.lo <= camps[-1].hi + SLACK:
                 last = camps.pop()
                 camps.append(Camp(last.keys | {w.leaf_key}, last.lo, max(last.hi, w.hi)))
@@ -146,9 +171,13 @@ class Bounds:
         interval = self.interval()
         if interval is None:
             newest = max((since for _, since in self.proven_since), default=self.released)
-            source = "notBefore of a proven certificate" if newest > self.released else "date of the trust data"
+            source = (
+                "notBefore of a proven certificate"
+                if newest > self.released
+                else "the day the trust data was put together"
+            )
             return ClockEstimate(self.local, lo=max(newest, self.released), hi=None, sources=(source,))
-        hosts = sorted({w.host for w in self._kept})
+        hosts = sorted({w.host for w in self._kept if w.google})
         sources = ("chosen by the caller",) if self.exact else tuple(f"Date of {host}" for host in hosts)
         return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=sources)
 
@@ -168,6 +197,7 @@ class DateVerdict:
     dates: Dates
     confidence: Confidence
     proven: bool  # true time is bounded from both sides
+    contested: bool = False  # proven sessions contradict each other about the time
     likelier: str = ""  # for UNDECIDED: expired or clock
 
 
@@ -178,13 +208,15 @@ def judge_dates(not_before: datetime, not_after: datetime, bounds: Bounds, leaf_
     if interval is None:
         return _without_witness(here, not_before, not_after, bounds, leaf_key)
     truth = _side(interval.lo, interval.hi, not_before, not_after)
+    contested = interval.contested
     if truth is None:
-        return _undecided(bounds.local, not_after)
+        return replace(_undecided(bounds.local, not_after), contested=contested)
     if truth is Dates.VALID and here is not Dates.VALID:
-        return DateVerdict(Dates.SKEWED, Confidence.CERTAIN if interval.sure else Confidence.LIKELY, proven=True)
+        sure = Confidence.CERTAIN if interval.sure else Confidence.LIKELY
+        return DateVerdict(Dates.SKEWED, sure, proven=True, contested=contested)
     # Without another witness, the local clock is the second one wherever it says the same.
-    sure = interval.sure or here is truth
-    return DateVerdict(truth, Confidence.CERTAIN if sure else Confidence.LIKELY, proven=True)
+    sure = Confidence.CERTAIN if interval.sure or here is truth else Confidence.LIKELY
+    return DateVerdict(truth, sure, proven=True, contested=contested)
 
 
 def _without_witness(

@@ -14,27 +14,35 @@ class Foreign:
     host: str
     issuing_key: str | None  # SPKI SHA-256 of the key whose signature on the leaf was verified
     leaf_key: str
+    complete: bool  # up to a root that signed itself: of any other chain a public authority may be the missing end
 
 
 @dataclass(frozen=True)
 class Shared:
     """Keys that serve unrelated hosts. Only keys outside public roots count: a public CA signs for everybody."""
 
-    issuing_keys: frozenset[str]
-    leaf_keys: frozenset[str]
+    issuing_keys: frozenset[str] = frozenset()
+    leaf_keys: frozenset[str] = frozenset()
+    proven: frozenset[str] = frozenset()  # of either kind, in complete chains
 
 
 def shared_keys(foreign: Iterable[Foreign]) -> Shared:
-    issuing: dict[str, set[str]] = defaultdict(set)
-    leaf: dict[str, set[str]] = defaultdict(set)
-    for chain in foreign:
-        leaf[chain.leaf_key].add(_site(chain.host))
-        if chain.issuing_key:
-            issuing[chain.issuing_key].add(_site(chain.host))
+    chains = list(foreign)
+    keys = [(key, c.host) for c in chains if c.complete for key in (c.issuing_key, c.leaf_key)]
     return Shared(
-        frozenset(key for key, sites in issuing.items() if len(sites) > 1),
-        frozenset(key for key, sites in leaf.items() if len(sites) > 1),
+        issuing_keys=_unrelated((c.issuing_key, c.host) for c in chains),
+        leaf_keys=_unrelated((c.leaf_key, c.host) for c in chains),
+        proven=_unrelated(keys),
     )
+
+
+def _unrelated(uses: Iterable[tuple[str | None, str]]) -> frozenset[str]:
+    """The keys used for more than one site."""
+    sites: dict[str, set[str]] = defaultdict(set)
+    for key, host in uses:
+        if key is not None:
+            sites[key].add(_site(host))
+    return frozenset(key for key, found in sites.items() if len(found) > 1)
 
 
 def _site(host: str) -> str:

@@ -9,6 +9,7 @@ some clients and not in others.
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -159,7 +160,7 @@ class Details:
     malformed: str | None  # what a strict reader refused, in its own words
     defects: tuple[Defect, ...] = ()
     anchor: str = ""  # the set of known roots this name and this key are in
-    false_name: bool = False  # bears the name of a known root, and another key
+    false_name: bool = False  # bears the name of a known root or of an intermediate of Google's, and another key
     link: Link | None = None
 
     @property
@@ -178,6 +179,13 @@ class Details:
     @property
     def names(self) -> tuple[str, ...]:
         return self.dns_names + self.ip_addresses
+
+    @property
+    def malformation(self) -> str:
+        """`malformed` in fewer words, where the reader says the kind and the place."""
+        words = self.malformed or ""
+        kind, places = re.search(r"kind: (\w+)", words), re.findall(r'"([\w:]+)"', words)
+        return f"{kind[1]} in {places[-1]}" if kind and places else words
 
     def extension(self, name: str) -> Extension | None:
         return next((e for e in self.extensions if e.name == name), None)
@@ -333,7 +341,7 @@ def _key(spki: bytes, raw: "_Raw") -> Key:
 
 def _strange_key(raw: "_Raw") -> Key:
     """A key cryptography refuses, as asn1crypto reads it."""
-    oid = raw.tried(lambda: str(raw.key["algorithm"]["algorithm"].dotted)) or "unreadable"
+    oid = raw.tried(raw.key_oid) or "unreadable"
     kind = _LENIENT_KINDS.get(raw.tried(lambda: str(raw.key.algorithm)) or "", oid)
     bits = raw.tried(lambda: int(raw.key.bit_size))
     return Key(kind, bits or None, None, Judgement(Grade.UNKNOWN, "a key no strict reader takes"))
@@ -649,6 +657,12 @@ class _Raw:
     def key(self) -> Any:
         return self._tbs["subject_public_key_info"]
 
+    def key_oid(self) -> str:
+        """Read apart from its parameters, which may be of a kind asn1crypto does not know."""
+        from asn1crypto.core import ObjectIdentifier
+
+        return str(ObjectIdentifier.load(bytes(self.key["algorithm"].contents)).dotted)
+
     @property
     def version(self) -> int:
         """1 to 3, or what else it says; 1 where it says nothing."""
@@ -783,7 +797,7 @@ def _is_leaf(c: Details) -> bool:
 _RULES = (
     # Anything. Serial numbers: RFC 5280 §4.1.2.2, https://go.dev/doc/go1.23#cryptox509pkgcryptox509; countryName: RFC
     # 5280 appendix A. SHA-1: browsers since 2017, Apple since iOS 13, Go since 1.18; OpenSSL 3 takes it at level 0.
-    _Rule("malformed", _PYCA, "is not in the form the standards ask for: {c.malformed}",
+    _Rule("malformed", _PYCA, "is not in the form the standards ask for: {c.malformation}",
           lambda c: bool(c.malformed)),
     _Rule("version", _PYCA, "is of version {c.version}, not 3",
           lambda c: c.version != 3),
@@ -883,21 +897,33 @@ class _Tree:
         self.certificates = certificates
         self.trust = trust
         self.known = (trust.google, trust.alternate, trust.historical, trust.public)
+        self.subjects = [folded(d.subject_parts) for d in details]
+        self.issuers = [folded(d.issuer_parts) for d in details]
         self.signatures_left = MAX_SIGNATURES
 
     def linked(self, index: int) -> Details:
-        child = self.details[index]
-        anchor = self._anchor(child)
-        named = any(folded(child.subject_parts) in anchors.by_name for anchors in self.known)
-        return replace(child, link=self._link(index), anchor=anchor, false_name=named and not anchor)
+        anchor = self._anchor(index)
+        borrowed = not anchor and self._borrowed(index)
+        return replace(self.details[index], link=self._link(index), anchor=anchor, false_name=borrowed)
 
-    def _anchor(self, certificate: Details) -> str:
+    def _anchor(self, index: int) -> str:
         """The set a certificate's own name and key are in: a cross-sign of a root is that root by another signature."""
-        name = folded(certificate.subject_parts)
         for anchors in self.known:
-            if any(root.spki_sha256 == certificate.spki_sha256 for root in anchors.by_name.get(name, ())):
+            roots = anchors.by_name.get(self.subjects[index], ())
+            if any(root.spki_sha256 == self.details[index].spki_sha256 for root in roots):
                 return anchors.name
         return ""
+
+    def _borrowed(self, index: int) -> bool:
+        """Whether the name is a known root's or an intermediate's of Google, and the key none of theirs. In a
+        laboratory, where others stand in for them, that says nothing."""
+        if self.trust.stand_in:
+            return False
+        name = self.subjects[index]
+        keys = {i.spki_sha256 for i in self.trust.intermediates if folded(i.subject) == name}
+        if keys:
+            return self.details[index].spki_sha256 not in keys
+        return any(name in anchors.by_name for anchors in self.known)
 
     def _link(self, index: int) -> Link:
         given = list(self._given(index))
@@ -908,9 +934,14 @@ class _Tree:
 
     def _given(self, index: int) -> Iterator[int]:
         """Those whose subject is the issuer's name: itself first, then others in order."""
-        issuer = folded(self.details[index].issuer_parts)
         order = sorted(range(len(self.details)), key=lambda i: i != index)
-        return (i for i in order if folded(self.details[i].subject_parts) == issuer)
+        return (i for i in order if self._bears_issuer_name(index, i))
+
+    def _bears_issuer_name(self, child: int, parent: int) -> bool:
+        issuer, subject = self.issuers[child], self.subjects[parent]
+        if issuer and subject:
+            return issuer == subject
+        return self.certificates[child].issuer_der == self.certificates[parent].subject_der
 
     def _signed(self, index: int, parent: Certificate) -> bool:
         if self.signatures_left <= 0:
@@ -919,9 +950,8 @@ class _Tree:
         return quietly(signed, self.certificates[index], parent)
 
     def _to_root(self, index: int) -> Link | None:
-        issuer = folded(self.details[index].issuer_parts)
         for anchors in self.known:
-            for root in anchors.by_name.get(issuer, ()):
+            for root in anchors.by_name.get(self.issuers[index], ()):
                 if self._signed(index, root):
                     return Link(Edge.SIGNED, root.title, None, anchors.name, root.not_after)
         return None
@@ -945,11 +975,10 @@ class _Tree:
         if named:
             parent = self.details[named[-1]]
             return Link(self._misfit(index, parent.key.kind), parent.title, named[-1])
-        issuer = self.details[index].issuer_parts
         for anchors in self.known:
-            for root in anchors.by_name.get(folded(issuer), ()):
+            for root in anchors.by_name.get(self.issuers[index], ()):
                 return Link(self._misfit(index, "RSA"), root.title, None, anchors.name, root.not_after)
-        return Link(Edge.ISSUER_MISSING, title_of(issuer))
+        return Link(Edge.ISSUER_MISSING, title_of(self.details[index].issuer_parts))
 
     def _misfit(self, index: int, issuing_kind: str) -> Edge:
         """What a signature that did not fit means: nothing, where a good one would not have been found to fit."""

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
@@ -25,6 +25,7 @@ from tlsinspect.certificate import (
     FIRST_MOMENT,
     LAST_MOMENT,
     POISON,
+    REFUSALS,
     Certificate,
     UnreadableError,
     extension,
@@ -72,6 +73,12 @@ class Path:
     @property
     def leaf(self) -> Certificate:
         return self.certificates[0]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the presented certificates lead up to one that signed itself."""
+        top = self.certificates[-1]
+        return top.self_issued and signed(top, top)
 
     @property
     def issuing_key(self) -> str | None:
@@ -179,7 +186,7 @@ class _Search:
             if fact.subject != self.leaf.issuer:
                 continue
             anchor = _anchor_of(fact)
-            if self._signed(self.leaf, anchor) and _serves(self.leaf):
+            if self._signed(self.leaf, anchor):
                 signer = Signer.GOOGLE_HISTORICAL if fact.historical else Signer.GOOGLE_INTERMEDIATE
                 return self._judged(_path(signer, (self.leaf, anchor)), Anchors(fact.cn, (anchor,)))
         return None
@@ -217,7 +224,7 @@ class _Search:
             subject = x509.IPAddress(ipaddress.ip_address(name)) if is_address(name) else x509.DNSName(name)
             verifier = PolicyBuilder().store(anchors.store).time(at).build_server_verifier(subject)
             found = quietly(verifier.verify, leaf, pool)
-        except (VerificationError, ValueError, UnsupportedAlgorithm) as refusal:
+        except (VerificationError, *REFUSALS) as refusal:
             return (), " ".join(str(refusal).split())[:300]
         presented = {c.handle: c for c in (self.leaf, *self.pool) if c.handle is not None}
         return tuple(presented.get(c) or anchors.by_handle[c] for c in found), ""
@@ -253,7 +260,7 @@ def signed(child: Certificate, parent: Certificate) -> bool:
         return False
     try:
         _check_signature(child.handle, parent.handle.public_key())
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+    except (InvalidSignature, *REFUSALS):
         return False
     return True
 
@@ -312,7 +319,7 @@ def _may_sign(parent: Certificate, path: tuple[Certificate, ...]) -> bool:
     try:
         constraints = extension(parent.handle, x509.BasicConstraints)
         usage = extension(parent.handle, x509.KeyUsage)
-    except (ValueError, x509.DuplicateExtension):
+    except REFUSALS:
         return False
     if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
         return False
@@ -323,23 +330,25 @@ def _may_sign(parent: Certificate, path: tuple[Certificate, ...]) -> bool:
 
 def _serves(certificate: Certificate) -> bool:
     """No critical extension we do not understand, and a purpose that includes servers where purposes are named."""
-    if certificate.handle is None:
+    handle = certificate.handle
+    if handle is None:
         return False
     try:
-        unknown = any(e.critical and e.oid not in _KNOWN_EXTENSIONS for e in certificate.handle.extensions)
-        purposes = extension(certificate.handle, x509.ExtendedKeyUsage)
-    except (ValueError, x509.DuplicateExtension):
+        unknown = any(e.critical and e.oid not in _KNOWN_EXTENSIONS for e in quietly(lambda: handle.extensions))
+        purposes = extension(handle, x509.ExtendedKeyUsage)
+    except REFUSALS:
         return False
     return not unknown and (purposes is None or any(p in _SERVER_PURPOSES for p in purposes))
 
 
 def _permits(ca: Certificate, path: tuple[Certificate, ...]) -> bool:
-    """Name constraints of `ca` on the leaf's names (RFC 5280 §4.2.1.10); and the leaf's own purpose."""
-    if ca.handle is None or not _serves(path[0]):
+    """Name constraints of `ca` on the leaf's names (RFC 5280 §4.2.1.10). What else is wrong with the leaf does not
+    change who signed it: the library refuses it, and that is said."""
+    if ca.handle is None:
         return False
     try:
         constraints = extension(ca.handle, x509.NameConstraints)
-    except (ValueError, x509.DuplicateExtension):
+    except REFUSALS:
         return False
     if constraints is None:
         return True

@@ -5,11 +5,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tlsinspect.certificate import Certificate, UnreadableError
+from tlsinspect.evidence.path import signed
 from tlsinspect.trust import Trust
 
 
 def is_signed_object(body: bytes, trust: Trust) -> bool:
-    """A certificate holding, or a CRL signed by, a key of Google's roots or known intermediates."""
+    """A certificate of, or a CRL by, a key of Google's roots or known intermediates, signed by a root we know."""
     return _is_known_certificate(body, trust) or _is_signed_crl(body, trust)
 
 
@@ -19,7 +20,9 @@ def _is_known_certificate(body: bytes, trust: Trust) -> bool:
     except UnreadableError:
         return False
     known = {i.spki_sha256 for i in trust.intermediates} | trust.google.keys | trust.alternate.keys
-    return certificate.spki_sha256 in known
+    sets = (trust.google, trust.alternate, trust.public)
+    authorities = [c for anchors in sets for c in anchors.by_subject.get(certificate.issuer_der, ())]
+    return certificate.spki_sha256 in known and any(signed(certificate, authority) for authority in authorities)
 
 
 def _is_signed_crl(body: bytes, trust: Trust) -> bool:

@@ -23,8 +23,11 @@ from tlsinspect.model import (
     Attribution,
     Basis,
     Endpoint,
+    Failure,
     Observation,
+    Reason,
 )
+from tlsinspect.text import one_line
 from tlsinspect.trust import Anchors, Trust
 
 
@@ -62,10 +65,23 @@ def judge_run(
         files or {},
         witness,
     )
-    sightings = [[sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
+    sightings = [[_sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
     everything = [s for each in sightings for s in each]
     context = replace(context, bounds=_time(everything, context), shared=shared_keys(_foreign(everything)))
     return tuple(_assess(each, context) for each in sightings), context.bounds
+
+
+def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
+    """`sight`; what makes it fail costs this observation alone."""
+    try:
+        return sight(endpoint, seen, context)
+    except Exception as defect:  # noqa: BLE001 - a certificate that finds a defect of ours must not cost the others
+        return _failed(endpoint, seen, defect, context)
+
+
+def _failed(endpoint: Endpoint, seen: Observation, defect: Exception, context: Context) -> Sighting:
+    failure = Failure(seen.stage, Reason.INTERNAL, f"{type(defect).__name__}: {one_line(defect)}")
+    return Sighting(endpoint, replace(seen, failure=failure), None, context.basis)
 
 
 def _time(sightings: Sequence[Sighting], context: Context) -> Bounds:
@@ -75,9 +91,11 @@ def _time(sightings: Sequence[Sighting], context: Context) -> Bounds:
         if s.path is None or not s.proven:
             continue
         key = s.path.leaf.spki_sha256
-        since.append((key, s.path.not_before))
+        google = s.path.signer in (Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE)
+        if google:
+            since.append((key, s.path.not_before))
         live = context.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
-        told = witness(s.endpoint.host, key, s.seen.http) if live else None
+        told = witness(s.endpoint.host, key, s.seen.http, google) if live else None
         if told is not None:
             witnesses.append(told)
     return replace(context.bounds, witnesses=tuple(witnesses), proven_since=tuple(since))
@@ -85,7 +103,7 @@ def _time(sightings: Sequence[Sighting], context: Context) -> Bounds:
 
 def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
     return [
-        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256)
+        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, s.path.complete)
         for s in sightings
         if s.path is not None and s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
     ]
@@ -93,7 +111,7 @@ def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
 
 def _assess(sightings: Sequence[Sighting], context: Context) -> Assessment:
     """The worst of an endpoint's observations, and `mixed` where they differ."""
-    each = [_assess_one(sighting, context) for sighting in sightings]
+    each = [_assess_safely(sighting, context) for sighting in sightings]
     worst = min(each, key=lambda a: WORST_FIRST.index(a.verdict))
     observations = tuple(s.seen for s in sightings)
     if len({a.verdict for a in each}) == 1:
@@ -105,6 +123,13 @@ def _assess(sightings: Sequence[Sighting], context: Context) -> Assessment:
 
 def _slice(seen: Observation) -> str:
     return f"try {seen.attempt}" + (f" ({seen.address})" if seen.address else "")
+
+
+def _assess_safely(sighting: Sighting, context: Context) -> Assessment:
+    try:
+        return _assess_one(sighting, context)
+    except Exception as defect:  # noqa: BLE001 - as in `_sight`
+        return _assess_one(_failed(sighting.endpoint, sighting.seen, defect, context), context)
 
 
 def _assess_one(sighting: Sighting, context: Context) -> Assessment:

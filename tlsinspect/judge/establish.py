@@ -30,7 +30,7 @@ class Context:
     portal: str = ""  # how a captive portal showed itself on this network, or ""
     files: Mapping[str, Anchors] = field(default_factory=dict)  # authority files, by path
     witness: bool = False  # ask OpenSSL and certvalidator for their opinion
-    shared: Shared = field(default_factory=lambda: Shared(frozenset(), frozenset()))
+    shared: Shared = field(default_factory=Shared)
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
         defect=path.defect is not None or leaf.defect is not None,
         weak_key=leaf.weak_key is not None,
         time_proven=dates.proven if dates else True,
+        time_contested=dates.contested if dates else False,
         stand_in=_stand_in(endpoint, context),
     )
     return Established(facts, path, dates, found)
@@ -133,7 +134,7 @@ def claim(sighting: Sighting, path: Path, trust: Trust) -> Claim:
 
 
 def _shared(path: Path, shared: Shared) -> bool:
-    return path.issuing_key in shared.issuing_keys or path.leaf.spki_sha256 in shared.leaf_keys
+    return path.issuing_key in shared.proven or path.leaf.spki_sha256 in shared.proven
 
 
 def _possession(observation: Observation, context: Context) -> PossessionFact:

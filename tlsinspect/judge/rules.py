@@ -80,6 +80,7 @@ class Facts:
     defect: bool = False  # the library refuses the path inside its validity
     weak_key: bool = False
     time_proven: bool = True  # true time is bounded from both sides
+    time_contested: bool = False  # proven sessions contradict each other about the time
     stand_in: bool = False
 
     @property
@@ -112,6 +113,11 @@ class Facts:
         """Another name, or none. A name in the common name alone is claimed by a leaf that is not proven, for whoever
         made it meant the host; by one that is, it is a defect."""
         return self.name in ("other-google", "other", "none")
+
+    @property
+    def dated(self) -> bool:
+        """Whether time is what is left to ask: proven, and for the requested name."""
+        return self.proven and not self.claims_another
 
     @property
     def provider_known(self) -> bool:
@@ -267,7 +273,8 @@ CAPS: tuple[Cap, ...] = (
     Cap("root-historical", lambda f: f.proven and f.signer == "google-historical", C.STRONG),
     Cap("public-pki", lambda f: f.proven and f.signer == "public", C.STRONG),
     Cap("authority-file", lambda f: f.proven and f.signer == "file", C.STRONG),
-    Cap("clock-unproven", lambda f: f.proven and f.dates == "valid" and not f.time_proven, C.STRONG),
+    Cap("clock-witnesses-disagree", lambda f: f.dated and f.time_contested, C.LIKELY),
+    Cap("clock-unproven", lambda f: f.dated and f.dates == "valid" and not f.time_proven, C.STRONG),
 )
 
 _ORDER = tuple(Confidence)  # certain first

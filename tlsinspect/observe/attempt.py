@@ -214,6 +214,8 @@ class Attempt:
                     begun += more
         except (TimeoutError, OSError):
             pass
+        if self.proxy is not None:
+            begun = self.proxy.hide(begun.decode("latin-1")).encode("latin-1", "replace")
         return begun[:FIRST_BYTES]
 
     async def _ask(self, sock: socket.socket, handshake: Handshake) -> None:
@@ -254,6 +256,7 @@ class Attempt:
             async with self._socket() as sock:
                 with self._timed("proxy"):
                     head, rest = await self._step("proxy", self._connect(sock, fields))
+                head = self.proxy.clean(head)
                 asked_for = head.schemes or asked_for
                 self.proxy_answer = ProxyAnswer(head.status, asked_for, head.get("server"), head.get("location"))
                 if 200 <= head.status < 300:

@@ -109,23 +109,30 @@ async def _abandon(running: set[asyncio.Task[socket.socket | None]]) -> None:
 
 async def _try(address: str, port: int, tried: list[Connection]) -> socket.socket | None:
     begun = time.monotonic()
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock: socket.socket | None = None
     outcome = "connected"
     try:
+        # A kernel without IPv6 refuses already here.
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(sock, (address, port))
         return sock
     except OSError as error:
         outcome = _outcome(error)
-        sock.close()
+        _close(sock)
         return None
     except asyncio.CancelledError:
         outcome = Reason.CANCELLED
-        sock.close()
+        _close(sock)
         raise
     finally:
         tried.append(Connection(address, port, outcome, round(time.monotonic() - begun, 6)))
+
+
+def _close(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()
 
 
 def _outcome(error: OSError) -> Reason:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlsinspect.endpoints.target import bracketed, read_target
 from tlsinspect.http1 import Head, HeadReader, NotHttpError, TooLongError, http_request, number
@@ -34,7 +34,7 @@ async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Setting
         answer = await _ask(endpoint, proxy, settings, deadline, tried)
         if proxy is not None and proxy.answers(answer.head):
             answer = await _ask(endpoint, proxy, settings, deadline, tried, proxy.authorization)
-        return answer
+        return replace(answer, head=proxy.clean(answer.head)) if proxy and answer.head else answer
     except TimeoutError:
         return PlainAnswer(reason=Reason.TIMEOUT)
     except asyncio.CancelledError:

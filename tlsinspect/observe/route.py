@@ -8,8 +8,8 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import unquote
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, unquote
 
 from tlsinspect.endpoints.target import bracketed, normal_host, read_port
 from tlsinspect.errors import UsageError
@@ -39,6 +39,20 @@ class Proxy:
     def authorization(self) -> str:
         """The field that carries the credentials (RFC 7617)."""
         return "Proxy-Authorization: Basic " + base64.b64encode((self.credentials or "").encode()).decode()
+
+    def hide(self, text: str) -> str:
+        """`text` without these credentials, in case the proxy writes them into what it answers."""
+        if self.credentials is None:
+            return text
+        _, _, password = self.credentials.partition(":")
+        secrets = (self.authorization.rpartition(" ")[2], self.credentials, password, quote(password, safe=""))
+        for secret in secrets:
+            text = text.replace(secret, "…") if secret else text
+        return text
+
+    def clean(self, head: Head) -> Head:
+        """`head` without these credentials."""
+        return replace(head, fields=tuple((name, self.hide(value)) for name, value in head.fields))
 
     @property
     def route(self) -> Route:
@@ -101,11 +115,6 @@ class Routing:
             return self.fixed
         proxy = self.by_scheme.get(tls)
         return None if proxy is None or _exempt(host, self.no_proxy) else proxy
-
-    def describe(self) -> str:
-        """For people, without credentials."""
-        proxies = {p.route.proxy or "" for p in (self.fixed, *self.by_scheme.values()) if p is not None}
-        return "through " + ", ".join(sorted(proxies)) if proxies else "direct"
 
 
 def routing(option: str = "auto", environment: Mapping[str, str] | None = None) -> Routing:

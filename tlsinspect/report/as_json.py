@@ -10,19 +10,32 @@ from importlib.resources import files
 from typing import Any
 
 from tlsinspect.jsonform import to_json
-from tlsinspect.model import Report
+from tlsinspect.model import SCHEMA_VERSION, Assessment, Report, TrustFacts
+from tlsinspect.version import __version__
 
 
 def document(report: Report) -> str:
     return json.dumps(to_json(report), indent=2) + "\n"
 
 
+def classification(assessment: Assessment, trust: TrustFacts) -> str:
+    """One judged chain: `Classification` in the schema."""
+    whole = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": f"tlsinspect {__version__}",
+        "trust": trust,
+        "assessment": assessment,
+    }
+    return json.dumps(to_json(whole), indent=2) + "\n"
+
+
 def lines(report: Report) -> Iterator[str]:
     """An object for each assessment and each port-80 row, then one for the run without them."""
     whole = to_json(report)
+    version = {"schema_version": whole["schema_version"]}
     for kind, rows in (("assessment", whole.pop("assessments")), ("reachability", whole.pop("reachability"))):
         for row in rows:
-            yield json.dumps({"type": kind, **row}) + "\n"
+            yield json.dumps({"type": kind, **version, **row}) + "\n"
     yield json.dumps({"type": "run", **whole}) + "\n"
 
 

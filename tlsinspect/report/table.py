@@ -51,10 +51,10 @@ class PlainConsole(Console):
         raise BrokenPipeError
 
 
-def render(report: Report, title: str, route: str, console: Console, *, verbose: bool = False) -> None:
-    """Print the report. `title` and `route` head it; `verbose` adds every finding."""
+def render(report: Report, title: str, console: Console, *, verbose: bool = False) -> None:
+    """Print the report. `title` heads it; `verbose` adds every finding."""
     ascii_only = not (console.encoding or "").lower().startswith("utf")
-    parts: list[RenderableType] = [_headline(report, title, route), Text()]
+    parts: list[RenderableType] = [_headline(report, title), Text()]
     if report.assessments:
         parts.append(_rows(report, console.width, ascii_only, verbose))
         parts.append(Text())
@@ -62,9 +62,11 @@ def render(report: Report, title: str, route: str, console: Console, *, verbose:
     console.print(Group(*parts), soft_wrap=False)
 
 
-def _headline(report: Report, title: str, route: str) -> Text:
+def _headline(report: Report, title: str) -> Text:
     tls, plain = len(report.assessments), len(report.reachability)
     counts = f"{tls} host{'s' if tls != 1 else ''} over TLS" + (f", {plain} on plain HTTP" if plain else "")
+    taken = [a.route for a in report.assessments] + [r.route for r in report.reachability]
+    route = ", ".join(dict.fromkeys(f"through {each.proxy}" if each.proxy else "direct" for each in taken))
     return Text(f"{printable(title)} · {counts} · {route} · roots of {report.trust.date}", style="bold")
 
 
