@@ -690,7 +690,7 @@ def test_credentials_are_nowhere_to_be_read(
     with fault("proxy-407-basic", resolve=places, credentials=accepted) as proxy:
         targets: Places = {GENUINE: None, "http://c.pki.goog/x.crl": None}
         run = plan(lab, targets, proxy=f"http://{IN_URL}@{HOST}:{proxy.port}")
-        before = repr(run) + str(run) + run.routing.describe()
+        before = repr(run) + str(run)
         report = sound(execute(run))
     written = before + repr(run) + repr(report) + document(report) + "".join(capfd.readouterr())
     assert [secret for secret in SECRETS if secret in written] == []

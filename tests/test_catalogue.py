@@ -1,0 +1,373 @@
+"""The catalogue of interceptors: each row finds what it is for, and nothing that is genuine.
+
+A name is a hint; a catalogue that hints at the innocent, or that somebody can make us choke on, is worse than none.
+"""
+
+import re
+import time
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+import tlsinspect
+from tests.conftest import ROOT
+from tests.test_judge import recorded
+from tests.test_limbo import online
+from tests.test_traps import (
+    BMP,
+    HOST,
+    NOW,
+    PRINTABLE,
+    T61,
+    UNIVERSAL,
+    UTF8,
+    distinguished,
+)
+from tests.test_traps import (
+    attribute as written,
+)
+from tlsinspect import Trust
+from tlsinspect.certificate import Certificate, quietly
+from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
+from tlsinspect.lab.pki import Authority, Issued, plain_corporate
+from tlsinspect.model import Attribution, Confidence
+from tlsinspect.trust import certificates_in
+
+Row = dict[str, Any]
+CODECS = {UTF8: "utf-8", BMP: "utf-16-be", UNIVERSAL: "utf-32-be", T61: "latin-1"}
+OIDS = {
+    "CN": "0603550403",
+    "C": "0603550406",
+    "L": "0603550407",
+    "ST": "0603550408",
+    "O": "060355040a",
+    "OU": "060355040b",
+    "email": "06092a864886f70d010901",
+}
+LENGTH = 10_000  # characters of a hostile string
+SECONDS = 0.1  # of CPU for one such string
+
+
+@cache
+def tables() -> dict[str, list[Row]]:
+    read = tomllib.loads((ROOT / "trust" / "interceptors.toml").read_text(encoding="utf-8"))
+    return {table: rows for table, rows in read.items() if isinstance(rows, list)}
+
+
+ROWS: dict[str, Row] = {row["id"]: row for row in tables()["interceptor"]}
+EXAMPLES = [
+    pytest.param(row_id, example, id=f"{row_id}-{n}")
+    for row_id, row in ROWS.items()
+    for n, example in enumerate(row.get("examples", ()))
+]
+
+
+def patterns() -> Iterator[tuple[str, str, str]]:
+    """Row, attribute and expression."""
+    for row_id, row in ROWS.items():
+        for table in ("issuer_patterns", "subject_patterns"):
+            for label, pattern in row.get(table, {}).items():
+                yield row_id, label, pattern
+
+
+PATTERNS = [pytest.param(*each, id=f"{each[0]}-{each[1]}") for each in patterns()]
+
+
+def named(example: dict[str, str], tag: int = UTF8) -> x509.Name:
+    """A distinguished name that cryptography itself would not write: other string types, countries of any length."""
+    parts = []
+    for label, value in example.items():
+        own = PRINTABLE if label == "C" and tag == UTF8 else tag
+        parts.append(written(OIDS[label], own, value.encode(CODECS.get(own, "ascii"))))
+    return quietly(x509.Name.from_bytes, distinguished(*parts))
+
+
+def as_issuer(example: dict[str, str], tag: int = UTF8) -> Issued:
+    """A leaf, and the authority of that name that signed it."""
+    return _issued(named(example, tag))
+
+
+def _issued(authority: x509.Name) -> Issued:
+    return quietly(lambda: Authority.root(authority, NOW).issue([HOST], send_root=True))
+
+
+def match(issued: Issued) -> Attribution | None:
+    return attribute([Certificate(der) for der in issued.ders], Trust.default())
+
+
+# --- each row finds what it is for ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("row_id", "example"), EXAMPLES)
+def test_a_row_is_the_first_to_match_its_own_example(row_id: str, example: dict[str, str]) -> None:
+    """Leaf and root, leaf alone, and through the judge; the confidence is what the row's certainty allows."""
+    issued = as_issuer(example)
+    found = match(issued)
+    assert found is not None
+    assert found.id == row_id
+    assert match(issued.alone()) == found
+    row = ROWS[row_id]
+    assert (found.product, found.vendor, found.kind) == (row["product"], row["vendor"], row["kind"])
+    assert found.confidence in (Confidence.LIKELY, Confidence.WEAK)
+    if row["certainty"] in ("reported", "unconfirmed"):
+        assert found.confidence is Confidence.WEAK
+    assert all(value in found.matched.replace("\\", "") for value in example.values())  # commas are escaped
+
+
+@pytest.mark.parametrize(("row_id", "example"), EXAMPLES)
+def test_the_judge_says_what_the_catalogue_says(row_id: str, example: dict[str, str]) -> None:
+    assessment = tlsinspect.classify(as_issuer(example).ders, HOST, at=NOW)
+    assert assessment.verdict == "intercepted"
+    if ROWS[row_id]["kind"] in NOT_PRODUCTS:
+        assert assessment.attribution is None
+    else:
+        assert assessment.attribution is not None
+        assert assessment.attribution.id == row_id
+
+
+@pytest.mark.parametrize("tag", [BMP, UNIVERSAL, T61], ids=["BMPString", "UniversalString", "T61String"])
+def test_string_types_make_no_difference(tag: int) -> None:
+    """Fiddler is known to write a BMPString; nothing keeps the others from it."""
+    for row_id, row in ROWS.items():
+        for example in row.get("examples", ()):
+            if tag == T61 and not all(value.isascii() for value in example.values()):
+                continue
+            found = match(as_issuer(example, tag).alone())
+            assert found is not None, (row_id, example)
+            assert found.id == row_id, example
+
+
+@pytest.mark.parametrize(
+    ("row_id", "subject"),
+    [
+        ("goproxy", {"O": "GoProxy untrusted MITM proxy Inc", "CN": HOST}),
+        ("caido", {"CN": "Caido Generated Certificate"}),
+        ("zscaler", {"CN": HOST, "O": "Zscaler Inc.", "OU": "Zscaler Inc."}),
+        ("captive-aruba", {"CN": "securelogin.arubanetworks.com"}),
+    ],
+)
+def test_a_row_that_knows_its_leafs_finds_them(row_id: str, subject: dict[str, str]) -> None:
+    """Whoever issued them; the same words in a foreign issuer's place are another matter."""
+    found = match(plain_corporate(NOW).issue([HOST], subject=named(subject)))
+    assert found is not None
+    assert found.id == row_id
+    assert {row["id"] for row in tables()["interceptor"] if row.get("subject_patterns")} == {
+        "goproxy",
+        "caido",
+        "zscaler",
+        "captive-aruba",
+    }
+
+
+@pytest.mark.parametrize(("row_id", "example"), EXAMPLES)
+def test_a_leaf_cannot_accuse_an_innocent_issuer(row_id: str, example: dict[str, str]) -> None:
+    """The subject of a leaf is whatever the interceptor copied; only rows that know their leafs look at it."""
+    found = match(plain_corporate(NOW).issue([HOST], subject=named(example)))
+    assert found is None or ROWS[found.id].get("subject_patterns"), row_id
+
+
+def test_a_part_of_a_name_is_not_the_name() -> None:
+    """Expressions match whole values: whoever merely mentions a product is not it."""
+    for row_id, row in ROWS.items():
+        for example in row.get("examples", ()):
+            longer = {label: f"Not {value} at all" if label != "C" else value for label, value in example.items()}
+            found = match(as_issuer(longer))
+            assert found is None or found.confidence is Confidence.WEAK, (row_id, found)
+
+
+def test_an_ordinary_company_is_no_product() -> None:
+    assert match(plain_corporate(NOW).issue([HOST])) is None
+    assert match(_issued(x509.Name([]))) is None
+    assert attribute([], Trust.default()) is None
+
+
+def test_a_row_without_names_goes_by_recorded_keys() -> None:
+    """What has neither example nor expression must have a hash; what is recorded is found by it."""
+    for row_id, row in ROWS.items():
+        if not row.get("examples") and not row.get("subject_patterns"):
+            assert any(row.get(kind) for kind in ("sha1", "sha256", "spki_sha256")), row_id
+    seen = set()
+    for path in [*recorded("misissued_blocklist"), *recorded("interception")]:
+        for der in certificates_in(path.read_bytes()):
+            certificate = Certificate(der)
+            for row_id, row in ROWS.items():
+                hashes = {h.lower() for kind in ("sha1", "sha256", "spki_sha256") for h in row.get(kind, ())}
+                if hashes & {certificate.sha1, certificate.sha256, certificate.spki_sha256}:
+                    found = attribute([certificate], Trust.default())
+                    assert found is not None, path.name
+                    assert found.id == row_id, path.name
+                    seen.add(row_id)
+    assert {"mitel", "superfish", "edellroot", "dsdtestprovider", "kz-qaznet", "mcsholding"} <= seen
+
+
+# --- and nothing that is genuine ------------------------------------------------------------------------------------
+
+
+@cache
+def genuine() -> dict[str, Certificate]:
+    """Every certificate of the corpora that is Google's or another public authority's, by where it was found."""
+    found: dict[str, Certificate] = {}
+    for folder in ("google_chains", "google_presented", "intermediates", "roots"):
+        for path in recorded(folder):
+            for n, der in enumerate(certificates_in(path.read_bytes())):
+                found[f"{folder}/{path.name} {n}"] = Certificate(der)
+    for file in ("public_roots.pem", "google_roots.pem", "historical_roots.pem"):
+        for n, der in enumerate(certificates_in((ROOT / "trust" / file).read_bytes())):
+            found[f"{file} {n}"] = Certificate(der)
+    for case in (*online(google=True), *online(google=False)):
+        for n, der in enumerate((*case.chain, *certificates_in(case.roots))):
+            found[f"{case.id} {n}"] = Certificate(der)
+    return found
+
+
+def test_no_row_matches_anything_genuine() -> None:
+    """Neither as issuer nor as subject: the names of public authorities are not products' names."""
+    assert len(genuine()) > 400
+    accused = {}
+    for where, certificate in genuine().items():
+        found = attribute([certificate], Trust.default())
+        if found is not None and found.kind not in NOT_PRODUCTS:
+            accused[where] = (found.id, found.matched)
+    assert accused == {}
+
+
+def test_what_borrows_a_real_authority_s_name_says_so() -> None:
+    """One product writes the name of a public authority; its row must ask for more than the name."""
+    for row_id, row in ROWS.items():
+        for example in row.get("examples", ()):
+            public = {"GoDaddy.com, Inc.", "Google Trust Services", "DigiCert Inc", "Let's Encrypt"}
+            if public & set(example.values()):
+                assert row.get("requires") == "issuer-signature-not-verified", row_id
+
+
+def test_nothing_genuine_is_on_a_list_that_decides() -> None:
+    for where, certificate in genuine().items():
+        assert listed([certificate], Trust.default()) is None, where
+    keys = {
+        row[kind].lower() for rows in _deciding() for row in rows for kind in ("sha256", "spki_sha256") if kind in row
+    }
+    trust = Trust.default()
+    assert not keys & {i.spki_sha256 for i in trust.intermediates}
+    for anchors in (trust.google, trust.alternate, trust.historical):
+        assert not keys & (anchors.keys | {c.sha256 for c in anchors.certificates})
+
+
+def test_recorded_forgeries_are_on_the_list() -> None:
+    """What was forged for Google's names and is recorded is known by its hash; so the list is read, and works."""
+    forged = [*recorded("misissued"), *(p for p in recorded("misissued_blocklist") if p.name.startswith("GOOGLE_"))]
+    known = {path.name for path in forged if _code(next(certificates_in(path.read_bytes()))) == "known-forgery"}
+    assert len(known) >= 10
+    assert "diginotar_star.google.com_2011.pem" in known
+
+
+def _code(der: bytes) -> str | None:
+    found = listed([Certificate(der)], Trust.default())
+    return found.code if found else None
+
+
+def _deciding() -> list[list[Row]]:
+    return [tables()[table] for table in ("known_forgery", "leaked_key", "state_key")]
+
+
+# --- the file itself ------------------------------------------------------------------------------------------------
+
+
+def test_every_row_is_whole() -> None:
+    assert len(ROWS) == len(tables()["interceptor"]), "an id is used twice"
+    for row_id, row in ROWS.items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", row_id)
+        assert all(row[field].strip() for field in ("product", "vendor", "kind", "certainty", "source")), row_id
+        assert row["certainty"] in ("verified-source", "vendor-doc", "observed", "reported", "unconfirmed"), row_id
+        assert set(row.get("issuer_patterns", {})) | set(row.get("subject_patterns", {})) <= set(OIDS), row_id
+
+
+def test_what_points_to_a_row_points_to_one() -> None:
+    for table in ("leaked_key", "state_key", "local_port_hint"):
+        assert {row["interceptor"] for row in tables()[table] if "interceptor" in row} <= set(ROWS), table
+    assert all(0 < row["port"] < 65536 for row in tables()["local_port_hint"])
+
+
+def test_every_hash_is_one() -> None:
+    sizes = {"sha1": 40, "sha256": 64, "spki_sha256": 64}
+    count = 0
+    for table, rows in tables().items():
+        for row in rows:
+            for kind, size in sizes.items():
+                values = row.get(kind, [])
+                for value in [values] if isinstance(values, str) else values:
+                    assert re.fullmatch(rf"[0-9A-Fa-f]{{{size}}}", value), (table, value)
+                    count += 1
+    assert count > 100
+
+
+def test_no_hash_is_listed_twice_with_two_meanings() -> None:
+    """The first would win in silence."""
+    meaning: dict[str, str] = {}
+    for table in ("known_forgery", "leaked_key", "state_key"):
+        for row in tables()[table]:
+            for kind in ("sha1", "sha256", "spki_sha256"):
+                if kind in row:
+                    assert meaning.setdefault(row[kind].lower(), table) == table, row[kind]
+
+
+def test_no_two_rows_look_for_the_same() -> None:
+    """The second would never be reached."""
+    written_as = [
+        (sorted(row.get("issuer_patterns", {}).items()), sorted(row.get("subject_patterns", {}).items()))
+        for row in ROWS.values()
+        if row.get("issuer_patterns")
+    ]
+    assert len(written_as) == len({repr(each) for each in written_as})
+
+
+# --- hostile names --------------------------------------------------------------------------------------------------
+
+
+def hostile(pattern: str) -> Iterator[str]:
+    """Long strings, those first that come near to what the expression looks for."""
+    plain = re.sub(r"\(\?i\)|\\.|[][()|?*+^$.{}]", " ", pattern)
+    words = [word for word in plain.split() if word] or ["a"]
+    near = [*words, " ".join(words), "".join(words), plain]
+    for piece in (
+        *near,
+        *(f"{word} CA " for word in words),
+        "a",
+        " ",
+        ".",
+        "-",
+        "\n",
+        "0",
+        "a.",
+        "Aa ",
+        "(",
+        "中",
+        "\0",
+    ):
+        if piece:
+            yield (piece * (LENGTH // len(piece) + 1))[:LENGTH]
+            yield (words[0] + piece * (LENGTH // len(piece) + 1))[: LENGTH - 1] + "!"
+
+
+@pytest.mark.parametrize(("row_id", "label", "pattern"), PATTERNS)
+def test_no_expression_can_be_kept_busy(row_id: str, label: str, pattern: str) -> None:
+    assert label in OIDS, row_id
+    expression = re.compile(pattern)
+    for text in hostile(pattern):
+        begun = time.process_time()
+        expression.fullmatch(text)
+        assert time.process_time() - begun < SECONDS, text[:40]
+
+
+def test_names_that_go_on_for_ever_are_told_soon() -> None:
+    """The whole catalogue against a name of many long values, as one certificate can carry it."""
+    values = {"O": b"Zscaler Inc. " * 700, "CN": b"Proxyman CA (" * 700, "OU": b"\xc3\xa9" * 4500}
+    parts = [written(OIDS[label], UTF8, value) for label, value in values.items()] * 5
+    issued = _issued(quietly(x509.Name.from_bytes, distinguished(*parts)))
+    begun = time.process_time()
+    assessment = tlsinspect.classify(issued.ders, HOST, at=NOW)
+    assert time.process_time() - begun < 1
+    assert (assessment.verdict, assessment.attribution) == ("intercepted", None)
