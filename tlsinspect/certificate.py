@@ -54,6 +54,10 @@ REFUSALS = (
 )
 
 
+_PARTS = ("subject", "issuer", "serial", "not_before", "not_after", "spki", "dns_names", "is_ca", "key_id",
+          "authority_key_id", "poisoned")  # fmt: skip
+
+
 class UnreadableError(ValueError):
     """No reader takes these bytes as a certificate."""
 
@@ -164,6 +168,13 @@ class Certificate:
     def weak_key(self) -> str | None:
         """Why the key is too weak for a server of 2018 or later, or None."""
         return self._read(_weakness, lambda _: None)
+
+    @cached_property
+    def flaw(self) -> str | None:
+        """`defect`, once every part has been read."""
+        for part in _PARTS:
+            getattr(self, part)
+        return self.defect
 
     @property
     def self_issued(self) -> bool:
@@ -300,11 +311,12 @@ class _Lenient:
 
     @staticmethod
     def _attribute(attribute: Any) -> tuple[str, str]:
+        """One attribute; a value that its type forbids is shown as the bytes it is, and hides none of the others."""
         oid = attribute["type"].dotted
         try:
             value = str(attribute["value"].native)
         except REFUSALS:
-            value = bytes(attribute["value"].contents or b"").decode("latin-1")
+            value = bytes(attribute.contents or b"").hex()
         return _LABELS.get(oid, oid), value
 
     def serial(self) -> int:

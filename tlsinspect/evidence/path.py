@@ -40,6 +40,7 @@ from tlsinspect.trust import Anchors, Intermediate, Trust
 
 MAX_CERTIFICATES = 10
 MAX_SIGNATURES = 64
+MAX_COMPARISONS = 250_000  # of names with name constraints, which multiply
 
 
 class Signer(StrEnum):
@@ -353,6 +354,8 @@ def _permits(ca: Certificate, path: tuple[Certificate, ...]) -> bool:
     if constraints is None:
         return True
     permitted, excluded = constraints.permitted_subtrees or [], constraints.excluded_subtrees or []
+    if (len(path[0].dns_names) + len(path[0].ip_addresses)) * (len(permitted) + len(excluded)) > MAX_COMPARISONS:
+        return False
     names: list[tuple[type, str]] = [(x509.DNSName, n) for n in path[0].dns_names]
     names += [(x509.IPAddress, a) for a in path[0].ip_addresses]
     return all(_allowed(kind, name, permitted, excluded) for kind, name in names)
@@ -435,7 +438,10 @@ def _foreign(presented: tuple[Certificate, ...], pool: tuple[Certificate, ...], 
 
 
 def _false_claim(certificate: Certificate, trust: Trust) -> bool:
-    """The issuer's name is that of an authority we know, and none of that authority's keys made the signature."""
+    """The issuer's name is that of an authority we know, and none of that authority's keys made the signature. Of a
+    certificate whose signature cannot even be checked nobody can say that."""
+    if certificate.handle is None:
+        return False
     issuer = folded(certificate.issuer)
     sets = (trust.google, trust.alternate, trust.public)
     roots = [c for anchors in sets for c in anchors.by_name.get(issuer, ())]

@@ -104,7 +104,7 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
         possession=_possession(sighting.seen, context),
         dates=dates.dates.value if dates else "valid",
         dates_confidence=dates.confidence if dates else Facts().dates_confidence,
-        defect=path.defect is not None or leaf.defect is not None,
+        defect=path.defect is not None or leaf.flaw is not None,
         weak_key=leaf.weak_key is not None,
         time_proven=dates.proven if dates else True,
         time_contested=dates.contested if dates else False,

@@ -95,8 +95,8 @@ def _certificate(established: Established, context: Context, words: Mapping[str,
     if path is None or not path.certificates:
         return
     leaf = path.leaf
-    if leaf.defect is not None:
-        yield finding("malformed-certificate", {"defect": leaf.defect}, words)
+    if leaf.flaw is not None:
+        yield finding("malformed-certificate", {"defect": leaf.flaw}, words)
     if not established.facts.proven:
         yield from _unproven_dates(path, context, words)
         if is_portal_key(leaf, context.trust):

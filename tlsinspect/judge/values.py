@@ -130,7 +130,7 @@ def _certificate_values(seen: Observation, established: Established, context: Co
         "anchor": path.certificates[-1].title,
         "not_before": day(path.not_before if established.facts.proven else leaf.not_before),
         "not_after": day(path.not_after if established.facts.proven else leaf.not_after),
-        "defect": path.defect or leaf.defect or "the name stands in the common name alone",
+        "defect": path.defect or leaf.flaw or "the name stands in the common name alone",
         "weak_key": leaf.weak_key or "",
         "likelier_words": _likelier(established),
         "listed": found.name if found else "",
