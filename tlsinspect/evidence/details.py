@@ -254,8 +254,8 @@ def _sha256(data: bytes) -> str:
 
 
 def _spki(certificate: Certificate, raw: "_Raw") -> bytes:
-    """The key as it stands in the certificate, also where it is of a kind cryptography does not know."""
-    return raw.tried(lambda: certificate.spki) or raw.tried(lambda: bytes(raw.key.dump())) or b""
+    """The key as it stands in the certificate: cryptography writes one for RSA-PSS alone as if it were for RSA."""
+    return raw.tried(lambda: bytes(raw.key.dump())) or raw.tried(lambda: certificate.spki) or b""
 
 
 # -- key and signature ----------------------------------------------------------------------------------------------
