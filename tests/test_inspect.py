@@ -45,6 +45,7 @@ FOLDERS = (
     "misissued",
     "misissued_blocklist",
     "roots",
+    "rootstores",
 )
 OPENSSL = shutil.which("openssl") or ""
 needs_openssl = pytest.mark.skipif(not OPENSSL, reason="openssl is not installed")
@@ -99,7 +100,7 @@ def useful(inspected: Inspected, path: Path) -> None:
         assert one.link is not None or one.position > 16
     status, out, err = inspected(path)
     assert (status, err) == (0, ""), path
-    assert "key" in out
+    assert len(out.splitlines()) > len(found)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -184,7 +185,7 @@ def openssl(der: bytes, *words: str) -> str | None:
 def values(shown: str, field: str) -> list[str]:
     """The attribute values of a name, one a line."""
     lines = shown.split(f"{field}=\n", 1)[1].splitlines()
-    return [line.split("=", 1)[1] for line in lines if line.startswith("    ")]
+    return [line.split("=", 1)[1] for line in lines if line.startswith("    ") and line.strip()]
 
 
 @needs_openssl
@@ -208,7 +209,7 @@ def test_the_fields_are_those_openssl_reads() -> None:
         compared += 1
         compare_key(der, one)
         compare_text(der, one)
-    assert compared > 50
+    assert compared > 50, "compared"
 
 
 def compare_key(der: bytes, one: Details) -> None:
@@ -393,8 +394,6 @@ SPOILT: dict[str, tuple[Callable[[Made], None], set[str]]] = {
     "country": (foreign_country, {"country"}),
     "sha-224": (digest, {"signature-unusual"}),
 }
-# Refusals no verifier at hand can be asked about: operating systems, browsers, Go; and issuers nobody's names fit.
-UNASKED = {"issuer-empty", "critical-unknown", "precertificate", "not-for-servers", "ca-may-not-sign"}
 
 
 @pytest.mark.parametrize("case", SPOILT)
@@ -589,8 +588,7 @@ def test_pkcs7_with_a_certificate_cryptography_refuses(tmp_path: Path, inspected
 def test_standard_input_and_several_files_keep_their_order(chain: pki.Issued, tmp_path: Path) -> None:
     for name, der in zip(("leaf", "ca", "root"), chain.ders, strict=True):
         (tmp_path / f"{name}.der").write_bytes(der)
-    words = [str(tmp_path / "root.der"), "-", str(tmp_path / "ca.der")]
-    ended = run("inspect", *words, given=chain.ders[0])
+    ended = run("inspect", "root.der", "-", "ca.der", given=chain.ders[0], cwd=tmp_path)
     assert (ended.status, ended.err) == (0, "")
     at = [ended.out.index(word) for word in ("root.der", "standard input", "ca.der")]
     assert at == sorted(at)
