@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from tests.conftest import options, resolve, run
 from tests.faults import fault, honest_proxy, tls_server
 from tlsinspect import model, scan
-from tlsinspect.conductor import SCHEMA_VERSION, prepare
+from tlsinspect.conductor import prepare
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
-from tlsinspect.model import Assessment, Observation, Reach, Reason, Report, Verdict
+from tlsinspect.model import SCHEMA_VERSION, Assessment, Observation, Reach, Reason, Report, Verdict
 from tlsinspect.observe.handshake import LARGE, LEGACY, SMALL
 from tlsinspect.observe.route import routing
 from tlsinspect.report.as_json import document, lines, schema
