@@ -1,14 +1,17 @@
 """What fresh eyes broke once: each was a defect, and must not come back."""
 
 import base64
+import hashlib
 import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import cryptography_vectors
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.faults import Peer, fault, serving, tls_server
 from tests.test_observe import Lab, by_host, codes, look, look_once, make_lab
@@ -16,7 +19,7 @@ from tlsinspect.certificate import Certificate
 from tlsinspect.evidence.signedobject import is_signed_object
 from tlsinspect.jsonform import to_json
 from tlsinspect.lab.pki import Authority, name, new_key, plain_corporate, resigned
-from tlsinspect.trust import Trust
+from tlsinspect.trust import Trust, certificates_in
 
 DAY = timedelta(days=1)
 HOST, OTHER, THIRD = "www.googleapis.com", "mail.google.com", "oauth2.googleapis.com"
@@ -182,3 +185,16 @@ def test_a_list_is_not_a_word(lab: Lab) -> None:
 
     with fault("silent"), pytest.raises(UsageError, match="list"):
         scan(HOST, trust=lab.trust)
+
+
+@pytest.mark.parametrize("vector", ["ec_no_named_curve.pem", "rsa_pss_cert.pem"])
+def test_a_key_is_hashed_as_it_was_written(vector: str) -> None:
+    """Written again by a library, these keys would come out as other bytes."""
+    (file,) = (Path(cryptography_vectors.__file__).parent / "x509").rglob(vector)
+    (der,) = certificates_in(file.read_bytes())
+    certificate = Certificate(der)
+    assert certificate.spki in der
+    assert certificate.spki_sha256 == hashlib.sha256(certificate.spki).hexdigest()
+    assert certificate.handle is not None
+    again = certificate.handle.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert again != certificate.spki

@@ -209,12 +209,12 @@ def test_the_fields_are_those_openssl_reads() -> None:
         compared += 1
         compare_key(der, one)
         compare_text(der, one)
-    assert compared > 50, "compared"
+    assert compared > 50
 
 
 def compare_key(der: bytes, one: Details) -> None:
     key = openssl(der, "-pubkey")
-    if key is not None:
+    if key is not None and one.key.judgement.grade is not Grade.UNKNOWN:  # openssl mends what it can
         spki = base64.b64decode("".join(key.splitlines()[1:-1]))
         assert hashlib.sha256(spki).hexdigest() == one.spki_sha256
 
@@ -224,7 +224,7 @@ def compare_text(der: bytes, one: Details) -> None:
     if text is None:
         return
     bits = re.search(r"Public-Key: \((\d+) bit\)", text)
-    if bits and one.key.kind in ("RSA", "EC", "DSA"):
+    if bits and one.key.bits and one.key.kind in ("RSA", "EC", "DSA"):
         assert int(bits[1]) == one.key.bits
     version = re.search(r"Version: (\d+) ", text)
     assert version is None or int(version[1]) == one.version
@@ -233,7 +233,7 @@ def compare_text(der: bytes, one: Details) -> None:
         assert algorithm[1].upper().replace("SHA", "SHA-") in one.signature.algorithm
     assert ("CA:TRUE" in text) == one.is_ca or "X509v3 extensions" not in text
     names = openssl(der, "-ext", "subjectAltName") or ""
-    assert re.findall(r"DNS:([^,\s]+)", names) == list(one.dns_names)
+    assert re.findall(r"DNS:([^,\n]*)", names) == list(one.dns_names)
     for name, heading in (("keyUsage", "X509v3 Key Usage: critical"), ("extKeyUsage", "Extended Key Usage: critical")):
         found = one.extension(name)
         assert (heading in text) == (found is not None and found.critical)

@@ -6,6 +6,7 @@ The numbers are those of our comparison of peers; each docstring names the trap 
 import json
 import socket
 import ssl
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -683,6 +684,30 @@ def test_constraints_that_are_no_networks_hide_nobody() -> None:
         root = Trust.default().with_public_roots(constrained.pem)
         found = judged(issued.ders, host, authority="public", trust=root)
         assert found.verdict is not Verdict.GENUINE or host == HOST  # of names the constraint says nothing
+
+
+def test_many_authorities_of_one_name_cost_no_more_than_one() -> None:
+    """Each of them signed the leaf and all the others, and each constrains hundreds of names to hundreds of domains:
+    what is bounded for one pair must be bounded for the whole search."""
+    count = 480
+    constraints = x509.NameConstraints(None, [x509.DNSName(f"domain{n}.test") for n in range(count)])
+    everything: Extensions = [(_CA, True), (_SIGNS, True), (constraints, True)]
+    authority = authority_with(everything)
+    own = authority.certificate
+    others = []
+    for serial in range(1, 9):
+        builder = x509.CertificateBuilder(
+            own.subject, own.subject, own.public_key(), serial, own.not_valid_before_utc, own.not_valid_after_utc
+        )
+        for value, critical in everything:
+            builder = builder.add_extension(value, critical)
+        others.append(builder.sign(authority.key, hashes.SHA256()))
+    leaf = authority.issue([HOST, *(f"host{n}.example" for n in range(count))])
+    chain = leaf.followed_by(*others).ders
+    assert sum(map(len, chain)) < 100_000, "as much as a TLS client takes from any server"
+    begun = time.process_time()
+    assert judged(chain).verdict is Verdict.INTERCEPTED
+    assert time.process_time() - begun < 1
 
 
 def test_a_malformed_leaf_s_true_signer_is_not_denied() -> None:

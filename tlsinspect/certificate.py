@@ -17,7 +17,6 @@ from typing import Any, ParamSpec, TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ _LABELS = {
 REFUSALS = (
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,
     AttributeError,
     OverflowError,
     UnsupportedAlgorithm,
@@ -55,7 +54,7 @@ REFUSALS = (
 
 
 _PARTS = ("subject", "issuer", "serial", "not_before", "not_after", "spki", "dns_names", "is_ca", "key_id",
-          "authority_key_id", "poisoned")  # fmt: skip
+          "authority_key_id", "poisoned", "weak_key")  # fmt: skip
 
 
 class UnreadableError(ValueError):
@@ -129,10 +128,8 @@ class Certificate:
     @cached_property
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, DER."""
-        return self._read(
-            lambda c: c.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-            lambda c: c.spki,
-        )
+        # As it stands: writing the parsed key again would change what some encoders wrote, and with it the hash.
+        return self._read(lambda c: _seventh(c.tbs_certificate_bytes), lambda c: c.spki)
 
     @cached_property
     def spki_sha256(self) -> str:
@@ -222,6 +219,27 @@ def name_from(der: bytes) -> Name:
 def folded(name: Name) -> Name:
     """The name as RFC 5280 §7.1 compares names: without regard to case, string type and repeated spaces."""
     return tuple((label, " ".join(value.casefold().split())) for label, value in name)
+
+
+def _seventh(tbs: bytes) -> bytes:
+    """The subjectPublicKeyInfo of a TBSCertificate: its seventh element, or the sixth where there is no version
+    (RFC 5280 §4.1). Raises IndexError or ValueError where there is none."""
+    at, _ = _content(tbs, 0)
+    for _ in range(6 if tbs[at] == 0xA0 else 5):
+        _, at = _content(tbs, at)
+    _, end = _content(tbs, at)
+    return tbs[at:end]
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the element at `at` begins and ends."""
+    length, at = der[at + 1], at + 2
+    if length >= 0x80:
+        octets = length - 0x80
+        length, at = int.from_bytes(der[at : at + octets]), at + octets
+    if at + length > len(der):
+        raise ValueError("an element is longer than what holds it")
+    return at, at + length
 
 
 def _words(refusal: Exception) -> str:

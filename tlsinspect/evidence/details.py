@@ -276,6 +276,11 @@ _KINDS: tuple[tuple[type, str], ...] = (
     (mldsa.MLDSA87PublicKey, "ML-DSA-87"),
 )
 _LENIENT_KINDS = {"rsa": "RSA", "rsassa_pss": "RSA", "ec": "EC", "dsa": "DSA", "ed25519": "Ed25519", "ed448": "Ed448"}
+_STRANGE_KINDS = {
+    "1.2.643.2.2.19": "GOST R 34.10-2001",
+    "1.2.643.7.1.1.1.1": "GOST R 34.10-2012, 256 bits",
+    "1.2.643.7.1.1.1.2": "GOST R 34.10-2012, 512 bits",
+}
 # Keys whose signatures are verified here.
 _CHECKABLE = {"RSA", "EC", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
 
@@ -342,7 +347,7 @@ def _key(spki: bytes, raw: "_Raw") -> Key:
 def _strange_key(raw: "_Raw") -> Key:
     """A key cryptography refuses, as asn1crypto reads it."""
     oid = raw.tried(raw.key_oid) or "unreadable"
-    kind = _LENIENT_KINDS.get(raw.tried(lambda: str(raw.key.algorithm)) or "", oid)
+    kind = _LENIENT_KINDS.get(raw.tried(lambda: str(raw.key.algorithm)) or "", _STRANGE_KINDS.get(oid, oid))
     bits = raw.tried(lambda: int(raw.key.bit_size))
     return Key(kind, bits or None, None, Judgement(Grade.UNKNOWN, "a key no strict reader takes"))
 
@@ -658,10 +663,10 @@ class _Raw:
         return self._tbs["subject_public_key_info"]
 
     def key_oid(self) -> str:
-        """Read apart from its parameters, which may be of a kind asn1crypto does not know."""
-        from asn1crypto.core import ObjectIdentifier
+        """Read without regard to its parameters, which may be of a kind asn1crypto does not know."""
+        from asn1crypto.core import Sequence as Untyped
 
-        return str(ObjectIdentifier.load(bytes(self.key["algorithm"].contents)).dotted)
+        return str(Untyped.load(bytes(self.key.dump()))[0][0].dotted)
 
     @property
     def version(self) -> int:

@@ -380,9 +380,10 @@ def _state_at(one: Details, at: datetime) -> tuple[str, str]:
 
 def _span(time: timedelta) -> str:
     """In one unit: years from two on, then days, then hours."""
-    counts = ((round(time.days / 365.25), 2, "year"), (time.days, 1, "day"), (time.seconds // 3600, 1, "hour"))
-    found = next(((count, unit) for count, least, unit in counts if count >= least), None)
-    return f"{found[0]} {found[1]}{'s' if found[0] != 1 else ''}" if found else "less than an hour"
+    if time.days >= 2 * 365:
+        return f"{time.days / 365.25:.1f} years"
+    count, unit = (time.days, "day") if time.days else (time.seconds // 3600, "hour")
+    return f"{count} {unit}{'s' if count != 1 else ''}" if count else "less than an hour"
 
 
 def _day(moment: datetime | None) -> str:
