@@ -328,21 +328,23 @@ def test_no_two_rows_look_for_the_same() -> None:
 
 
 # How often a piece is repeated: in steps so small that an expression whose time doubles is found out before it hangs.
-REPEATS = (*range(8, 32, 2), 40, 50, 60, 80, 100, 130, 160, 200, 250, 300, 500, 1000, 3000, LENGTH)
+REPEATS = (*range(1, 32), 40, 50, 60, 80, 100, 130, 160, 200, 250, 300, 500, 1000, 3000, LENGTH)
 
 
 def pieces(pattern: str) -> list[str]:
-    """What long strings are made of; those first that come near to what the expression looks for."""
+    """What long strings are made of: much that comes near to what the expression looks for, the shortest first."""
     plain = re.sub(r"\(\?i\)|\\.|[][()|?*+^$.{}]", " ", pattern)
     words = plain.split() or ["a"]
     near = [*words, " ".join(words), "".join(words), *(f"{word} CA " for word in words), *sorted(set(plain))]
-    return [*near, "a", " ", ".", "-", "\n", "0", "a.", "Aa ", "(", "中", "\0"]
+    return sorted(
+        {*near, "a", " ", ".", "-", "\n", "0", "a.", "Aa ", "(", "中", "\0"}, key=lambda piece: (len(piece), piece)
+    )
 
 
 def hostile(pattern: str) -> Iterator[str]:
     """Strings that grow, up to `LENGTH`."""
     first = (pattern.split() or [""])[0]
-    for piece in dict.fromkeys(pieces(pattern)):
+    for piece in pieces(pattern):
         for repeats in REPEATS:
             text = piece * min(repeats, LENGTH // len(piece))
             yield text

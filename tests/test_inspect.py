@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import cryptography_vectors
@@ -160,6 +161,20 @@ def test_whatever_else_the_vectors_hold_is_answered_in_words(inspected: Inspecte
         assert ("no certificate anybody can read" in out) == (status == 3), path
         shown += status == 0
     assert shown  # PKCS#7, and armour that `held` does not look for
+
+
+def test_damaged_certificates_are_described_or_refused_and_nothing_else(inspected: Inspected, tmp_path: Path) -> None:
+    random = Random(20261101)
+    ders = [der for path in sorted(shared_data("misissued_blocklist").glob("*.pem"))[:20] for der in held(path)]
+    ders.append(pkcs7.serialize_certificates([x509.load_der_x509_certificate(der) for der in ders[:2]], Encoding.DER))
+    for _ in range(200):
+        damaged = bytearray(random.choice(ders))
+        for _ in range(random.choice((1, 2, 8))):
+            damaged[random.randrange(len(damaged))] = random.choice((0, 0x1F, 0x30, 0x80, 0xFF, random.randrange(256)))
+        (tmp_path / "x").write_bytes(damaged[: random.choice((None, None, random.randrange(len(damaged))))])
+        status, _, err = inspected(tmp_path / "x", "--long")
+        assert status in (0, 3)
+        assert err == ""
 
 
 # -- openssl says the same ------------------------------------------------------------------------------------------
@@ -583,6 +598,15 @@ def test_pkcs7_with_a_certificate_cryptography_refuses(tmp_path: Path, inspected
     found = as_details(out)
     assert [d.sha256 for d in found] == fingerprints(ders)
     assert found[0].defects[0].code == "malformed"
+
+
+def test_pkcs7_with_a_version_nobody_knows(chain: pki.Issued, tmp_path: Path, inspected: Inspected) -> None:
+    packed_chain = packed(chain, "pkcs7 der")
+    version = packed_chain.index(bytes.fromhex("a003020102")) + 4
+    (tmp_path / "x.p7b").write_bytes(packed_chain[:version] + b"\x2d" + packed_chain[version + 1 :])
+    status, out, _ = inspected(tmp_path / "x.p7b", "--json")
+    assert status == 0
+    assert 46 in {one.version for one in as_details(out)}
 
 
 def test_standard_input_and_several_files_keep_their_order(chain: pki.Issued, tmp_path: Path) -> None:

@@ -380,9 +380,7 @@ class _Lenient:
 
 
 def _general_name(name: Any) -> str:
+    """The name as it stands: asn1crypto's own text would show an A-label in Unicode, which matches nothing."""
     if name.name == "ip_address":
         return str(ipaddress.ip_address(name.chosen.contents))
-    try:
-        return str(name.chosen.native)
-    except REFUSALS:
-        return bytes(name.chosen.contents).decode("latin-1")
+    return bytes(name.chosen.contents).decode("latin-1")

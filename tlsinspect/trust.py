@@ -25,7 +25,8 @@ from tlsinspect.errors import TrustDataError, UsageError
 from tlsinspect.files import exists, read_bytes
 from tlsinspect.model import TrustFacts
 
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+# No dash stands inside: a pattern that went on past the next one would take quadratic time on a hostile file.
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 MANIFEST = "MANIFEST.toml"
 _FILES = (
     "google_roots.toml",

@@ -134,10 +134,11 @@ def _from_pkcs7(raw: bytes) -> list[bytes]:
     """The certificates of PKCS#7 signed data, as cryptography reads it, else as asn1crypto does."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+    from cryptography.x509 import InvalidVersion
 
     try:
         return [c.public_bytes(Encoding.DER) for c in quietly(pkcs7.load_der_pkcs7_certificates, raw)]
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, InvalidVersion, UnsupportedAlgorithm):
         return _from_odd_pkcs7(raw)
 
 
@@ -147,7 +148,7 @@ def _from_odd_pkcs7(raw: bytes) -> list[bytes]:
     try:
         choices = cms.ContentInfo.load(raw)["content"]["certificates"]
         return [bytes(choice.chosen.dump()) for choice in choices if choice.name == "certificate"]
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NameError, RecursionError):
         return []
 
 

@@ -40,7 +40,7 @@ from tlsinspect.trust import Anchors, Intermediate, Trust
 
 MAX_CERTIFICATES = 10
 MAX_SIGNATURES = 64
-MAX_COMPARISONS = 250_000  # of names with name constraints, which multiply
+MAX_COMPARISONS = 250_000  # of names with name constraints, which multiply, in one search
 
 
 class Signer(StrEnum):
@@ -159,7 +159,7 @@ _issuer = lru_cache(maxsize=256)(Certificate)  # the same few stand behind every
 
 
 class _Search:
-    """One leaf, the certificates presented with it, and a budget of signatures."""
+    """One leaf, the certificates presented with it, and a budget."""
 
     def __init__(self, leaf: Certificate, pool: tuple[Certificate, ...], host: str, at: datetime | None) -> None:
         self.leaf = leaf
@@ -167,6 +167,7 @@ class _Search:
         self.at = at or _middle(leaf)
         self.host = host
         self.signatures_left = MAX_SIGNATURES
+        self.comparisons_left = MAX_COMPARISONS
 
     def to_anchors(self, signer: Signer, anchors: Anchors) -> Path | None:
         accepted, _ = self._library(anchors, self.at)
@@ -236,17 +237,34 @@ class _Search:
         """RFC 5280 §6.1 without the dates: signatures, names, CA bit, path length, key usage, constraints, purpose."""
         child = path[-1]
         for anchor in anchors.get(child.issuer_der, ()):
-            if self._signed(child, anchor) and _permits(anchor, path):
+            if self._signed(child, anchor) and self._permits(anchor):
                 return (*path, anchor)
         if len(path) >= MAX_CERTIFICATES:
             return None
         for parent in self.pool:
             fits = parent.subject_der == child.issuer_der and parent not in path and _may_sign(parent, path)
-            if fits and self._signed(child, parent):
+            if fits and self._signed(child, parent) and self._permits(parent):
                 found = self._walk((*path, parent), anchors)
                 if found:
                     return found
         return None
+
+    def _permits(self, ca: Certificate) -> bool:
+        """Name constraints of `ca` on the leaf's names (RFC 5280 §4.2.1.10). What else is wrong with the leaf does not
+        change who signed it: the library refuses it, and that is said."""
+        if ca.handle is None:
+            return False
+        try:
+            constraints = extension(ca.handle, x509.NameConstraints)
+        except REFUSALS:
+            return False
+        if constraints is None:
+            return True
+        permitted, excluded = constraints.permitted_subtrees or [], constraints.excluded_subtrees or []
+        names: list[tuple[type, str]] = [(x509.DNSName, n) for n in self.leaf.dns_names]
+        names += [(x509.IPAddress, a) for a in self.leaf.ip_addresses]
+        self.comparisons_left -= len(names) * (len(permitted) + len(excluded))
+        return self.comparisons_left >= 0 and all(_allowed(kind, name, permitted, excluded) for kind, name in names)
 
     def _signed(self, child: Certificate, parent: Certificate) -> bool:
         if self.signatures_left <= 0:
@@ -270,9 +288,10 @@ def _check_signature(child: x509.Certificate, key: object) -> None:
     signature, signed_bytes = child.signature, child.tbs_certificate_bytes
     parameters, digest = child.signature_algorithm_parameters, child.signature_hash_algorithm
     if isinstance(key, rsa.RSAPublicKey):
-        if not isinstance(parameters, padding.PKCS1v15 | padding.PSS) or digest is None:
+        if digest is None or isinstance(parameters, ec.ECDSA):
             raise InvalidSignature
-        key.verify(signature, signed_bytes, parameters, digest)
+        # cryptography names no parameters for RSA with MD5.
+        key.verify(signature, signed_bytes, parameters or padding.PKCS1v15(), digest)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if digest is None:
             raise InvalidSignature
@@ -326,7 +345,7 @@ def _may_sign(parent: Certificate, path: tuple[Certificate, ...]) -> bool:
         return False
     below = sum(1 for c in path[1:] if not c.self_issued)
     too_long = constraints.path_length is not None and below > constraints.path_length
-    return not too_long and _serves(parent) and _permits(parent, path)
+    return not too_long and _serves(parent)
 
 
 def _serves(certificate: Certificate) -> bool:
@@ -340,25 +359,6 @@ def _serves(certificate: Certificate) -> bool:
     except REFUSALS:
         return False
     return not unknown and (purposes is None or any(p in _SERVER_PURPOSES for p in purposes))
-
-
-def _permits(ca: Certificate, path: tuple[Certificate, ...]) -> bool:
-    """Name constraints of `ca` on the leaf's names (RFC 5280 §4.2.1.10). What else is wrong with the leaf does not
-    change who signed it: the library refuses it, and that is said."""
-    if ca.handle is None:
-        return False
-    try:
-        constraints = extension(ca.handle, x509.NameConstraints)
-    except REFUSALS:
-        return False
-    if constraints is None:
-        return True
-    permitted, excluded = constraints.permitted_subtrees or [], constraints.excluded_subtrees or []
-    if (len(path[0].dns_names) + len(path[0].ip_addresses)) * (len(permitted) + len(excluded)) > MAX_COMPARISONS:
-        return False
-    names: list[tuple[type, str]] = [(x509.DNSName, n) for n in path[0].dns_names]
-    names += [(x509.IPAddress, a) for a in path[0].ip_addresses]
-    return all(_allowed(kind, name, permitted, excluded) for kind, name in names)
 
 
 def _allowed(
