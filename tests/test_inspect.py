@@ -31,7 +31,9 @@ from tests.faults import tls_server
 from tests.test_cli import COLOUR, on_a_terminal
 from tlsinspect.certificate import Certificate, UnreadableError, quietly
 from tlsinspect.cli import main
-from tlsinspect.evidence.details import MAX_BYTES, Details, Edge, Grade, describe, linked
+from tlsinspect.evidence.described import Details, Edge, Grade
+from tlsinspect.evidence.details import MAX_BYTES, describe
+from tlsinspect.evidence.tree import linked
 from tlsinspect.jsonform import from_json
 from tlsinspect.lab import pki
 from tlsinspect.trust import Trust, certificates_in

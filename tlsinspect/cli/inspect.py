@@ -17,7 +17,9 @@ from tlsinspect.cli.classify import read_time
 from tlsinspect.cli.output import destination, progress
 from tlsinspect.endpoints.target import bracketed, read_target
 from tlsinspect.errors import UsageError
-from tlsinspect.evidence.details import Details, describe, linked
+from tlsinspect.evidence.described import Details
+from tlsinspect.evidence.details import describe
+from tlsinspect.evidence.tree import linked
 from tlsinspect.files import exists, read_bytes
 from tlsinspect.jsonform import to_json
 from tlsinspect.model import Assessment, Report

@@ -16,7 +16,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from tlsinspect.certificate import FIRST_MOMENT, LAST_MOMENT
-from tlsinspect.evidence.details import MAX_LINKED, Defect, Details, Edge, Extension, Grade, Judgement, Link, Role
+from tlsinspect.evidence.described import Defect, Details, Edge, Extension, Grade, Judgement, Link, Role
+from tlsinspect.evidence.tree import MAX_LINKED
 from tlsinspect.model import Assessment
 from tlsinspect.report.table import verdict_text
 from tlsinspect.text import printable
