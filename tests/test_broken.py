@@ -73,8 +73,8 @@ def test_a_kernel_without_ipv6_still_has_ipv4(lab: Lab, monkeypatch: pytest.Monk
 
     from tlsinspect import scan
 
-    with tls_server(lab.google.we2.issue([HOST])) as server:
-        monkeypatch.setattr(socket, "socket", without_ipv6)
+    with tls_server(lab.google.we2.issue([HOST])) as server, monkeypatch.context() as kernel:
+        kernel.setattr(socket, "socket", without_ipv6)
         where = [f"{HOST}:443:[::1],{server.host}:{server.port}"]
         report = scan([HOST], trust=lab.trust, resolve=where, proxy="none", timeout=5)
     assert report.assessments[0].verdict == "genuine"
