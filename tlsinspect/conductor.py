@@ -90,15 +90,18 @@ class Run:
 
     def _seen(self, endpoint: Endpoint) -> list[Observation]:
         """The observations of `endpoint`; one that says so where an interrupt came before the first."""
-        never = Observation(
-            host=endpoint.host,
-            port=endpoint.port,
-            route=DIRECT,
-            started=self.settings.clock(),
-            stage=Stage.DNS,
-            failure=Failure(Stage.DNS, Reason.CANCELLED),
-        )
-        return self.seen.get(endpoint) or [never]
+        if endpoint in self.seen:
+            return self.seen[endpoint]
+        return [
+            Observation(
+                host=endpoint.host,
+                port=endpoint.port,
+                route=DIRECT,
+                started=self.settings.clock(),
+                stage=Stage.DNS,
+                failure=Failure(Stage.DNS, Reason.CANCELLED),
+            )
+        ]
 
     def report(self) -> Report:
         """Judge what was seen."""

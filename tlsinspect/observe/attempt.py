@@ -49,7 +49,6 @@ class Settings:
     """How to observe. `timeout` in seconds, for a whole attempt."""
 
     timeout: float = 15.0
-    family: socket.AddressFamily = socket.AF_UNSPEC
     resolved: Resolved = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -159,7 +158,7 @@ class Attempt:
 
     async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
         try:
-            return await resolve(place[0], place[1], self.settings.family)
+            return await resolve(place[0], place[1])
         except DialError as error:
             raise self._stop(error.reason, error.detail) from None
 

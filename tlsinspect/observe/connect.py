@@ -23,7 +23,7 @@ class DialError(Exception):
         self.reason, self.detail = reason, detail
 
 
-async def resolve(host: str, port: int, family: socket.AddressFamily) -> list[tuple[str, int]]:
+async def resolve(host: str, port: int) -> list[tuple[str, int]]:
     """The addresses of `host` in the system's order. Raises DialError.
 
     A thread of its own does the asking: the system's resolver cannot be cancelled, and a program must be able to end
@@ -41,7 +41,7 @@ async def resolve(host: str, port: int, family: socket.AddressFamily) -> list[tu
             answer.set_result(result)
 
     def ask() -> None:
-        result = _look_up(host, port, family)
+        result = _look_up(host, port)
         try:
             loop.call_soon_threadsafe(tell, result)
         except RuntimeError:  # the loop is closed: nobody waits any more
@@ -51,9 +51,9 @@ async def resolve(host: str, port: int, family: socket.AddressFamily) -> list[tu
     return await answer
 
 
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[tuple[str, int]] | DialError:
+def _look_up(host: str, port: int) -> list[tuple[str, int]] | DialError:
     try:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         reason = Reason.NAME_NOT_FOUND if error.errno in _NO_SUCH_NAME else Reason.DNS_FAILED
         return DialError(reason, "" if reason is Reason.NAME_NOT_FOUND else error.strerror or "")

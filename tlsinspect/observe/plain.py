@@ -77,7 +77,7 @@ async def _connected(
     endpoint: Endpoint, proxy: Proxy | None, settings: Settings, tried: list[Connection]
 ) -> socket.socket:
     host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
-    places = settings.resolved.get((host, port)) or await resolve(host, port, settings.family)
+    places = settings.resolved.get((host, port)) or await resolve(host, port)
     sock = await dial(places, tried)
     if isinstance(sock, DialError):
         raise sock
