@@ -22,6 +22,7 @@ from tests.conftest import options, resolve, run
 from tests.faults import fault, honest_proxy, tls_server
 from tlsinspect import model, scan
 from tlsinspect.conductor import prepare
+from tlsinspect.fetch import Purpose
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
 from tlsinspect.model import SCHEMA_VERSION, Assessment, Observation, Reach, Reason, Report, Verdict
@@ -122,7 +123,11 @@ def proxied(google: pki.GoogleLike, roots: Path) -> dict[str, Report]:
         for kind in PROXIES:
             with fault(kind, resolve=upstream, credentials=f"{USER}:{PASSWORD}") as proxy:
                 found[kind] = scan(
-                    [GENUINE, "http://c.pki.goog"], trust=roots, proxy=given_proxy(proxy), timeout=TIMEOUT
+                    [GENUINE, "http://c.pki.goog"],
+                    trust=roots,
+                    proxy=given_proxy(proxy),
+                    timeout=TIMEOUT,
+                    offline=True,
                 )
     return found
 
@@ -332,6 +337,10 @@ def test_no_closed_list_of_the_schema_is_checked_by_nothing() -> None:
         ("Observation", "address_source"): ("dns", "--resolve", "proxy"),
         ("HelloTry", "hello"): hellos,
         ("Tls", "hello"): (*hellos, "recorded"),
+        ("RevocationStatus", "source"): ("", "staple", "crl", "ocsp"),
+        ("Timestamp", "result"): ("valid", "invalid", "unknown-log"),
+        ("Timestamp", "via"): ("embedded", "ocsp"),
+        ("Fetch", "purpose"): get_args(Purpose),
     }
 
 
@@ -618,11 +627,11 @@ def test_no_credentials_in_the_objects_on_the_way() -> None:
 
 def test_basic_is_given_only_to_a_proxy_that_asks_for_it(google: pki.GoogleLike, roots: Path) -> None:
     with tls_server(google.we2.issue([GENUINE])) as server, honest_proxy({(GENUINE, 443): server}) as proxy:
-        report = scan([GENUINE], trust=roots, proxy=given_proxy(proxy), timeout=TIMEOUT)
+        report = scan([GENUINE], trust=roots, proxy=given_proxy(proxy), timeout=TIMEOUT, offline=True)
         assert report.assessments[0].verdict is Verdict.GENUINE
         assert [request.header("Proxy-Authorization") for request in proxy.requests] == [None]
     with fault("proxy-407-many-headers") as proxy:
-        scan([GENUINE], trust=roots, proxy=f"http://127.0.0.1:{proxy.port}", timeout=TIMEOUT)
+        scan([GENUINE], trust=roots, proxy=f"http://127.0.0.1:{proxy.port}", timeout=TIMEOUT, offline=True)
         assert [request.header("Proxy-Authorization") for request in proxy.requests] == [None]
 
 
@@ -731,6 +740,7 @@ def test_no_answer_of_one_host_costs_the_others_theirs(google: pki.GoogleLike, r
                 *resolve({"c.pki.goog": plain}, 80),
             ],
             timeout=TIMEOUT,
+            offline=True,
         )
     assert [a.verdict for a in report.assessments] == [Verdict.GENUINE, Verdict.GENUINE]
     failures = [o.failure.reason for a in report.assessments for o in a.observations if o.failure]

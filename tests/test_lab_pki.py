@@ -22,6 +22,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from testcerts import generate
 from tests.faults import ENDPOINT_FAULTS, ESTABLISHED, PROXY_FAULTS, Running, fault, honest_proxy, tls_server
+from tlsinspect.evidence import timeservice
 from tlsinspect.lab import pki
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -78,6 +79,28 @@ def test_a_google_like_leaf_has_the_extensions_of_google_in_their_order(lab: pki
         (ExtensionOID.CERTIFICATE_POLICIES, False),
         (ExtensionOID.CRL_DISTRIBUTION_POINTS, False),
     ]
+
+
+def test_a_google_like_leaf_may_be_logged(lab: pki.GoogleLike) -> None:
+    """The timestamps stand last, as Google's do, and cryptography reads them."""
+    logs = [pki.Log("Lab 'One'", "Lab"), pki.Log("Lab 'Two'", "Lab")]
+    issued = lab.we2.issue([HOST], logs=logs, sct_time=NOW)
+    last = list(issued.certificate.extensions)[-1].value
+    assert isinstance(last, x509.PrecertificateSignedCertificateTimestamps)
+    assert [each.log_id for each in last] == [log.id for log in logs]
+    assert {each.timestamp.replace(tzinfo=UTC) for each in last} == {NOW}
+    assert verified(issued, lab.roots) == 3
+    unlogged = lab.we2.issue([HOST], serial=issued.certificate.serial_number, key=issued.key)
+    assert issued.certificate.tbs_precertificate_bytes == unlogged.certificate.tbs_certificate_bytes
+
+
+def test_the_time_service_answers_questions_to_its_own_key_only() -> None:
+    service = pki.TimeService(3)
+    body, proof = service.answer(timeservice.query(3, "abc"), NOW)
+    assert timeservice.signed_time(body, proof, 3, "abc", {3: service.spki}) == NOW
+    for question in (timeservice.query(4, "abc"), "cup2key=3:abc&cup2hreq=00", "cup2key=3:abc", "x=y"):
+        with pytest.raises(ValueError, match="not a question"):
+            service.answer(question, NOW)
 
 
 def test_another_lab_with_the_same_names_is_not_this_lab(lab: pki.GoogleLike) -> None:

@@ -88,7 +88,8 @@ def verdicts(report: Report) -> dict[str, str]:
 
 
 def test_a_genuine_host(lab: Lab) -> None:
-    found = one(lab, lab.google.wr2.issue([GENUINE]))
+    with network({GENUINE: lab.google.wr2.issue([GENUINE]), OTHER: lab.google.we2.issue([OTHER])}) as places:
+        found = by_host(look(lab, places))[GENUINE]
     assert (found.verdict, found.confidence, found.rule, found.basis) == ("genuine", "certain", "genuine", "live")
     assert found.path == ("WR2", "GTS Root R1")
     assert found.attribution is None
@@ -96,11 +97,19 @@ def test_a_genuine_host(lab: Lab) -> None:
     assert not codes(found) & {"not-google", "trust-stand-in", "clock-unproven", "mixed"}
 
 
+def test_a_single_host_tells_the_time_by_itself(lab: Lab) -> None:
+    """Its own Date and this machine's clock: whoever stole an expired key would have both agree."""
+    found = one(lab, lab.google.wr2.issue([GENUINE]))
+    assert (found.verdict, found.confidence) == ("genuine", "strong")
+    assert "clock-unproven" in codes(found)
+
+
 def test_a_stand_in_for_google_is_never_certain(lab: Lab, tmp_path: Path) -> None:
     roots = tmp_path / "roots.pem"
     roots.write_bytes(lab.google.roots_pem)
     with tls_server(lab.google.we2.issue([GENUINE])) as server:
-        (found,) = scan([GENUINE], trust=roots, proxy="none", resolve=resolve({GENUINE: server}), timeout=2).assessments
+        where = resolve({GENUINE: server})
+        (found,) = scan([GENUINE], trust=roots, proxy="none", resolve=where, timeout=2, offline=True).assessments
     assert (found.verdict, found.confidence) == ("genuine", "strong")
     assert "trust-stand-in" in codes(found)
 
@@ -584,6 +593,7 @@ def test_hosts_named_twice_are_asked_once(lab: Lab) -> None:
             proxy="none",
             resolve=resolve(places),
             timeout=2,
+            offline=True,
         )
     (found,) = sound(report).assessments
     assert server.connections == 1
@@ -591,7 +601,7 @@ def test_hosts_named_twice_are_asked_once(lab: Lab) -> None:
 
 
 async def _collected(lab: Lab, places: Mapping[str, Address]) -> list[Assessment]:
-    options = {"trust": lab.trust, "proxy": "none", "resolve": resolve(places), "timeout": 2.0}
+    options = {"trust": lab.trust, "proxy": "none", "resolve": resolve(places), "timeout": 2.0, "offline": True}
     return [each async for each in scan_async(list(places), **options)]  # type: ignore[arg-type]
 
 

@@ -86,7 +86,7 @@ def names_of(path: Path) -> str:
 
 def scan(places: dict[str, tuple[str, int]], **settings: object) -> tlsinspect.Report:
     where = [f"{host}:443:{address}:{port}" for host, (address, port) in places.items()]
-    given = {"proxy": "none", "timeout": 2.0, **settings}
+    given = {"proxy": "none", "timeout": 2.0, "offline": True, **settings}
     return tlsinspect.scan(list(places), resolve=where, **given)  # type: ignore[arg-type]
 
 
@@ -160,7 +160,10 @@ def test_no_error_of_the_network_is_an_interceptor() -> None:
         direct = scan({host: (peer.host, peer.port) for host, peer in peers.items()})
         proxied = [
             tlsinspect.scan(
-                [HOST], proxy=f"http://{LOOPBACK}:{stack.enter_context(fault(kind, interval=0.05)).port}", timeout=1.0
+                [HOST],
+                proxy=f"http://{LOOPBACK}:{stack.enter_context(fault(kind, interval=0.05)).port}",
+                timeout=1.0,
+                offline=True,
             )
             for kind in PROXY_FAULTS
             if kind not in ("proxy-lf-only", "proxy-204", "proxy-1xx")  # through these there is a host to be seen

@@ -1,18 +1,26 @@
 """The data everything is judged by: whole, or an error; never half of it."""
 
+import base64
 import hashlib
+import json
 import re
 import shutil
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from tests import trust_folder
 from tests.conftest import ROOT, shared_data
 from tlsinspect.certificate import Certificate
 from tlsinspect.errors import TlsinspectError, TrustDataError
 from tlsinspect.lab import pki
 from tlsinspect.trust import MANIFEST, Trust, certificates_in, read_authority
+from tools.build_trust import BuildError, ct_logs_toml, shard_of
 
 FILES = (
     "google_roots.toml",
@@ -23,6 +31,9 @@ FILES = (
     "google_intermediates.toml",
     "google_domains.toml",
     "interceptors.toml",
+    "ct_logs.toml",
+    "time_keys.toml",
+    "revocation_hosts.toml",
 )
 
 
@@ -50,6 +61,11 @@ def read_all(trust: Trust) -> None:
     assert not trust.is_google_name("example.test")
     assert trust.interceptors["interceptor"]
     assert trust.listing()
+    assert trust.ct_logs
+    assert trust.time_keys
+    assert trust.time_url
+    assert trust.revocation_hosts
+    assert trust.root_crls
 
 
 def replace_in_manifest(folder: Path, old: str, new: str) -> None:
@@ -140,6 +156,243 @@ def test_both_self_signed_forms_of_a_root_have_one_key(number: int) -> None:
     keys = {c.spki_sha256 for c in forms}
     assert len(keys) == 1
     assert keys <= Trust.default().google.keys
+
+
+def rows_of(name: str) -> dict[str, list[dict[str, Any]]]:
+    read = tomllib.loads((ROOT / "trust" / name).read_text(encoding="utf-8"))
+    return {table: rows for table, rows in read.items() if isinstance(rows, list)}
+
+
+@pytest.mark.parametrize("name", ["ct_logs.toml", "time_keys.toml", "revocation_hosts.toml"])
+def test_every_row_names_its_source(name: str) -> None:
+    rows = [row for rows in rows_of(name).values() for row in rows]
+    assert rows
+    assert all(row["source"].strip() for row in rows)
+
+
+# -- logs, time, hosts ----------------------------------------------------------------------------------------------
+
+
+def test_every_log_is_known_by_the_hash_of_a_key_it_can_sign_with() -> None:
+    logs = Trust.default().ct_logs
+    rows = rows_of("ct_logs.toml")["log"]
+    assert len(logs) == len(rows) == 190
+    assert {identity.hex() for identity in logs} == {row["log_id"] for row in rows}
+    for identity, log in logs.items():
+        assert hashlib.sha256(log.spki).digest() == identity
+        key = load_der_public_key(log.spki)  # RFC 6962 §2.1.4
+        assert isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)
+        assert key.key_size == (256 if isinstance(key, ec.EllipticCurvePublicKey) else 2048)
+        assert log.operator
+        assert log.url.startswith("https://")
+
+
+def test_both_kinds_of_log_are_known_and_no_log_for_trials() -> None:
+    logs = Trust.default().ct_logs.values()
+    assert sum(log.tiled for log in logs) == 32
+    assert {log.operator for log in logs if log.tiled} == {
+        "Geomys",
+        "Google",
+        "IPng Networks",
+        "Let's Encrypt",
+        "TrustAsia",
+    }
+    names = " ".join(log.description for log in logs)
+    assert not [word for word in ("Bogus", "Testtube", "Crucible", "Solera", "Testflume", "Daedalus") if word in names]
+
+
+def test_a_row_of_a_log_is_consistent() -> None:
+    rows = rows_of("ct_logs.toml")["log"]
+    assert len({row["spki"] for row in rows}) == len(rows)
+    assert rows == sorted(rows, key=lambda row: (row["operator"], row["description"], row["log_id"]))
+    for row in rows:
+        assert row["first_listed"] <= row["last_listed"]
+        assert ("expires_from" in row) == ("expires_until" in row) == ("expires_by" in row)
+        if "expires_by" in row:
+            assert row["expires_by"] in ("list", "name")
+            assert row["expires_from"] < row["expires_until"]
+
+
+def test_a_log_whose_id_is_not_its_key_s_is_refused(folder: Path) -> None:
+    content = (folder / "ct_logs.toml").read_text(encoding="utf-8")
+    changed = re.sub(r'log_id = "[0-9a-f]{4}', 'log_id = "0000', content, count=1)
+    rewrite(folder, "ct_logs.toml", changed.encode())
+    assert "not the hash of its key" in refused(folder)
+
+
+def test_google_s_time_service() -> None:
+    trust = Trust.default()
+    assert trust.time_url == "http://clients2.google.com/time/1/current"
+    assert sorted(trust.time_keys) == [5, 7, 8]
+    for spki in trust.time_keys.values():
+        key = load_der_public_key(spki)
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        assert isinstance(key.curve, ec.SECP256R1)
+
+
+def test_hosts_on_the_allow_list() -> None:
+    hosts = Trust.default().revocation_hosts
+    assert len({(row.host, row.purpose) for row in hosts}) == len(hosts)
+    assert {row.purpose for row in hosts} == {"crl", "ocsp", "issuer", "time"}
+    assert {row.host for row in hosts if row.on_help_page} == {"crl.pki.goog", "crls.pki.goog", "ocsp.pki.goog"}
+    for row in hosts:
+        assert row.since <= (row.until or row.since)
+        assert Trust.default().is_google_name(row.host)
+
+
+@pytest.mark.parametrize("host", ["c.pki.goog", "C.PKI.Goog", "ocsp.pki.goog", "clients2.google.com", "pki.goog"])
+def test_what_may_be_fetched_from(host: str) -> None:
+    assert Trust.default().may_fetch_from(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", ".", "goog", "x.pki.goog", "x.c.pki.goog", "c.pki.goog.", "c.pki.goog.evil.test", "*.pki.goog", "google.com",
+     "www.google.com", "c.pki.goog:80", " c.pki.goog", "crl.geotrust.com", "127.0.0.1"],
+)  # fmt: skip
+def test_what_may_not_be_fetched_from(host: str) -> None:
+    assert not Trust.default().may_fetch_from(host)
+
+
+def test_every_root_of_google_s_own_has_a_crl_on_the_allow_list() -> None:
+    trust = Trust.default()
+    issuers = {row["issuer"] for row in rows_of("revocation_hosts.toml")["crl"]}
+    own = [c.handle.subject.rfc4514_string() for c in trust.google.certificates if c.handle is not None]
+    assert issuers == set(own)
+    assert len(trust.root_crls) == len(own)
+    for url in trust.root_crls:
+        assert url.startswith("http://")
+        assert trust.may_fetch_from(url.split("/")[2])
+
+
+@pytest.mark.parametrize("chains", ["google_chains", "google_presented"])
+def test_recorded_certificates_of_google_name_hosts_on_the_allow_list(chains: str) -> None:
+    """Since 2018: before that other companies signed for Google's authorities, and their hosts are left out."""
+    trust = Trust.default()
+    named = set()
+    for path in sorted(shared_data(chains).glob("*.pem")):
+        for certificate in map(Certificate, certificates_in(path.read_bytes())):
+            if certificate.handle is not None and certificate.not_before.year >= 2018:
+                named |= set(re.findall(rb"http://([a-z0-9.-]+\.goog)/", certificate.der))
+    assert named
+    assert [host for host in named if not trust.may_fetch_from(host.decode())] == []
+
+
+# -- a folder with a laboratory in it -------------------------------------------------------------------------------
+
+
+def test_a_folder_as_shipped(tmp_path: Path) -> None:
+    trust = Trust.load(trust_folder.make(tmp_path / "trust"))
+    read_all(trust)
+    assert trust.ct_logs == Trust.default().ct_logs
+    assert trust.google.keys == Trust.default().google.keys
+
+
+def test_a_folder_with_a_laboratory_s_parts(tmp_path: Path, google: pki.GoogleLike) -> None:
+    log, service = pki.Log("Lab 'One' log", "Lab"), pki.TimeService(3)
+    made = trust_folder.make(
+        tmp_path / "trust",
+        google_roots=google.roots,
+        ct_logs=[log],
+        time_keys={3: service.spki},
+        time_url="http://127.0.0.1:8/time",
+        root_crls=["http://127.0.0.1:8/r1.crl"],
+        revocation_hosts=["127.0.0.1", "c.pki.goog"],
+    )
+    trust = Trust.load(made)
+    read_all(trust)
+    assert [c.der for c in trust.google.certificates] == list(certificates_in(google.roots_pem))
+    assert trust.alternate.keys == Trust.default().alternate.keys
+    assert not trust.facts.stand_in
+    assert [(identity, known.operator) for identity, known in trust.ct_logs.items()] == [(log.id, "Lab")]
+    assert trust.time_keys == {3: service.spki}
+    assert (trust.time_url, trust.root_crls) == ("http://127.0.0.1:8/time", ("http://127.0.0.1:8/r1.crl",))
+    assert trust.may_fetch_from("127.0.0.1")
+    assert not trust.may_fetch_from("o.pki.goog")
+
+
+# -- rebuilding the list of logs ------------------------------------------------------------------------------------
+
+
+def v3_list(day: str, *logs: tuple[str, pki.Log], kind: str = "logs", **more: Any) -> str:
+    rows = [{"description": name, "key": base64.b64encode(log.spki).decode(), **more} for name, log in logs]
+    for row in rows:
+        row["url" if kind == "logs" else "submission_url"] = "https://log.test/"
+    operators = [{"name": "Lab", kind: rows}]
+    return json.dumps({"version": "1", "log_list_timestamp": f"{day}T12:00:00Z", "operators": operators})
+
+
+def built(tmp_path: Path, *lists: str) -> list[dict[str, Any]]:
+    """The rows after one list after the other has been merged into them."""
+    path = tmp_path / "ct_logs.toml"
+    path.unlink(missing_ok=True)
+    for text in lists:
+        (tmp_path / "list").write_text(text, encoding="utf-8")
+        path.write_text(ct_logs_toml([tmp_path / "list"], path), encoding="utf-8")
+    rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["log"]
+    return rows
+
+
+INTERVAL = {"start_inclusive": "2026-01-01T00:00:00Z", "end_exclusive": "2026-07-01T00:00:00Z"}
+
+
+def test_lists_of_logs_are_merged_in_any_order(tmp_path: Path) -> None:
+    one, two = pki.Log("", ""), pki.Log("", "")
+    old = v3_list("2025-01-01", ("Lab 'Old' log", one), temporal_interval=INTERVAL)
+    new = v3_list("2026-01-01", ("Lab 'New' log", one), ("Lab 'Other' log", two), kind="tiled_logs")
+    rows = built(tmp_path, old, new)
+    assert rows == built(tmp_path, new, old) == built(tmp_path, old, new, new)
+    known = {row["log_id"]: row for row in rows}
+    assert (known[one.id.hex()]["description"], known[one.id.hex()]["tiled"]) == ("Lab 'New' log", True)
+    assert (f"{known[one.id.hex()]['first_listed']}", f"{known[one.id.hex()]['last_listed']}") == (
+        "2025-01-01",
+        "2026-01-01",
+    )
+    assert known[one.id.hex()]["expires_by"] == "list"  # the older list stated it, the newer said nothing
+    assert "expires_by" not in known[two.id.hex()]
+
+
+def test_logs_for_trials_and_false_ids_in_a_list(tmp_path: Path) -> None:
+    log = pki.Log("", "")
+    named = v3_list("2026-01-01", ("Lab log", log), ("Google 'Solera2026' log", pki.Log("", "")))
+    assert [row["description"] for row in built(tmp_path, named)] == ["Lab log"]
+    typed = json.loads(v3_list("2026-01-01", ("Lab log", log), ("Lab trial", pki.Log("", ""))))
+    typed["operators"][0]["logs"][1]["log_type"] = "test"
+    assert [row["description"] for row in built(tmp_path, json.dumps(typed))] == ["Lab log"]
+    typed["operators"][0]["logs"][1] |= {"log_type": "prod", "state": {"pending": {}}}
+    assert [row["description"] for row in built(tmp_path, json.dumps(typed))] == ["Lab log"]
+    false = v3_list("2026-01-01", ("Lab log", log), log_id=base64.b64encode(bytes(32)).decode())
+    with pytest.raises(BuildError, match="not the hash of its key"):
+        built(tmp_path, false)
+    with pytest.raises(BuildError, match="neither"):
+        built(tmp_path, "# nothing\n")
+
+
+@pytest.mark.parametrize(
+    ("description", "operator", "expected"),
+    [
+        ("Google 'Argon2024' log", "Google", ("2024-01-01", "2025-01-01")),
+        ("Google 'Xenon2025h1' log", "Google", ("2025-01-01", "2025-07-01")),
+        ("Sectigo 'Sabre2024h2'", "Sectigo", ("2024-07-01", "2025-01-01")),
+        ("DigiCert 'Wyvern2024h2' Log", "DigiCert", None),
+        ("Let's Encrypt 'Oak2023' log", "Let's Encrypt", None),
+        ("Google 'Pilot' log", "Google", None),
+    ],
+)
+def test_the_range_of_a_shard_is_read_from_names_that_can_be_believed(
+    description: str, operator: str, expected: tuple[str, str] | None
+) -> None:
+    read = shard_of({"description": description, "operator": operator})
+    told = (f"{read['expires_from']:%Y-%m-%d}", f"{read['expires_until']:%Y-%m-%d}") if read else None
+    assert told == expected
+
+
+def test_the_shipped_list_of_logs_has_what_the_recorded_lists_have(tmp_path: Path) -> None:
+    """The same input gives the same bytes."""
+    recorded = sorted(shared_data("ct/history").glob("*.zeek"))
+    path = tmp_path / "ct_logs.toml"
+    shutil.copy(ROOT / "trust" / "ct_logs.toml", path)
+    assert ct_logs_toml(recorded, path) == path.read_text(encoding="utf-8")
 
 
 # -- whose name it is -----------------------------------------------------------------------------------------------
@@ -285,6 +538,12 @@ def test_a_folder_without_a_manifest(tmp_path: Path) -> None:
         ("google_domains.toml", b"schema_version = 1\n"),
         ("interceptors.toml", b"\xff\xff"),
         ("interceptors.toml", b"schema_version = 1\n"),
+        ("ct_logs.toml", b"schema_version = 1\n"),
+        ("ct_logs.toml", b'[[log]]\ndescription = "x"\n'),
+        ("time_keys.toml", b'[[service]]\nurl = "http://x.test/"\n'),
+        ("time_keys.toml", b'[[key]]\nversion = "eight"\nspki = ""\n'),
+        ("revocation_hosts.toml", b'[[crl]]\nurl = "http://x.test/"\n'),
+        ("revocation_hosts.toml", b'[[host]]\nhost = "x.test"\n'),
     ],
 )
 def test_data_that_agrees_with_its_manifest_and_makes_no_sense(folder: Path, name: str, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The conductor: observe every endpoint, then judge them together.
+"""The conductor: observe every endpoint, ask for what else is needed, then judge all of them together.
 
 All observations are made before any is judged: what time it is and which keys serve several hosts is proven by the run
 as a whole.
@@ -6,17 +6,24 @@ as a whole.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict, Unpack
 
+from tlsinspect.cache import Cache
 from tlsinspect.endpoints import Profile, load_profile
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
-from tlsinspect.evidence.signedobject import is_signed_object
+from tlsinspect.evidence.clock import Bounds
+from tlsinspect.evidence.clockhints import Told
+from tlsinspect.fetch import Fetcher
+from tlsinspect.gather import Gatherer
+from tlsinspect.gather.named import named_hosts
+from tlsinspect.gather.shelf import Shelf
 from tlsinspect.judge import Observed, judge_run
-from tlsinspect.judge.conclude import conclusions
-from tlsinspect.judge.establish import host_of, portal_sign
+from tlsinspect.judge.conclude import clock_of, conclusions
+from tlsinspect.judge.establish import Context, Sighting
 from tlsinspect.model import (
     SCHEMA_VERSION,
     Assessment,
@@ -24,18 +31,20 @@ from tlsinspect.model import (
     Endpoint,
     Failure,
     Observation,
-    Reach,
     Reachability,
     Reason,
     Report,
-    Route,
     Stage,
 )
 from tlsinspect.observe.attempt import Settings, observe
-from tlsinspect.observe.plain import PlainAnswer, ask_plainly
+from tlsinspect.observe.plain import ask_plainly
 from tlsinspect.observe.route import DIRECT, Routing, read_resolve, routing
+from tlsinspect.reachability import reachability, reached_by
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
+
+# A Google host asked only for the time, where a single leaf tells it and this machine's clock does not agree.
+SECOND_HOSTS = ("www.google.com", "oauth2.googleapis.com")
 
 
 @dataclass
@@ -46,47 +55,99 @@ class Run:
     trust: Trust
     routing: Routing
     settings: Settings
+    shelf: Shelf
     concurrency: int = 32
     repeat: int = 1
     witness: bool = False
+    offline: bool = False
+    time_service: bool = True
+    at: datetime | None = None  # the moment to judge at, where the caller chose one
     progress: Callable[[int, int], None] = lambda _done, _all: None
     seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
+    aside: list[Observed] = field(default_factory=list)  # observed for the time alone
     reached: dict[Endpoint, Reachability] = field(default_factory=dict)
     interrupted: bool = False
     started: datetime | None = None  # local clock
 
     async def observe(self) -> None:
-        """Make every observation. Cancelling it keeps what was seen, then cancels."""
+        """Make every observation, and ask for what they call for. Cancelling it keeps what was had, then cancels."""
         self.started = self.settings.clock()
+        gatherer = Gatherer(self.trust, self.shelf, self.started, _authority_files(self.profile.endpoints))
+        try:
+            await asyncio.gather(self._observe_all(), self._ask_time(gatherer))
+            sightings = await gatherer.gather(self._observed())
+            if not self.offline:
+                await asyncio.gather(self._ask_second(gatherer, sightings), self._ask_named(sightings))
+        except asyncio.CancelledError:
+            self.interrupted = True
+            raise
+
+    async def _observe_all(self) -> None:
         gate = asyncio.Semaphore(self.concurrency)
-        jobs = [self._job(e, gate) for e in self.profile.endpoints]
-        tasks = [asyncio.ensure_future(job) for job in jobs]
+        tasks = [asyncio.ensure_future(self._job(e, gate)) for e in self.profile.endpoints]
         self.progress(0, len(tasks))
         try:
             for done, finished in enumerate(asyncio.as_completed(tasks), 1):
                 await finished
                 self.progress(done, len(tasks))
         except asyncio.CancelledError:
-            self.interrupted = True
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
     async def _job(self, endpoint: Endpoint, gate: asyncio.Semaphore) -> None:
-        proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
         async with gate:
             if not endpoint.tls:
-                answer = await ask_plainly(endpoint, proxy, self.settings)
-                if answer.reason is not Reason.CANCELLED:
-                    route = proxy.route if proxy else DIRECT
-                    self.reached[endpoint] = reachability(endpoint, route, answer, self.trust)
+                await self._ask_plainly(endpoint)
                 return
+            proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
             for number in range(1, self.repeat + 1):
                 seen = await observe(endpoint, proxy, self.settings, number)
                 self.seen.setdefault(endpoint, []).append(seen)
                 if seen.failure is not None and seen.failure.reason is Reason.CANCELLED:
                     return
+
+    async def _ask_plainly(self, endpoint: Endpoint) -> None:
+        proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
+        answer = await ask_plainly(endpoint, proxy, self.settings)
+        if answer.reason is Reason.CANCELLED:
+            return
+        self.reached[endpoint] = reachability(endpoint, proxy.route if proxy else DIRECT, answer, self.trust)
+        if answer.head is not None and answer.head.date is not None:
+            told = Told(f"plain HTTP from {endpoint.host}", answer.head.date, self.settings.clock())
+            self.shelf.told.append(told)
+
+    async def _ask_time(self, gatherer: Gatherer) -> None:
+        """The signed time, for runs that ask for Google's hosts anyway."""
+        google = any(e.authority is Authority.GOOGLE for e in self.profile.endpoints)
+        if google and self.time_service and not self.offline and self.at is None:
+            await gatherer.ask_time()
+
+    async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
+        """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
+        scanned = {e.host for e in self.profile.endpoints}
+        other = next((host for host in SECOND_HOSTS if host not in scanned), None)
+        if other is None or not self.time_service or not gatherer.lacks_second(sightings):
+            return
+        endpoint = Endpoint(other, 443, True, Authority.GOOGLE, ())
+        seen = await observe(endpoint, self.routing.proxy_for(other, True), self.settings)
+        self.aside.append(Observed(endpoint, (seen,)))
+
+    async def _ask_named(self, sightings: Sequence[Sighting]) -> None:
+        """Reachability of the revocation hosts that received certificates name, where it is not known already."""
+        known = {e.host for e in self.reached}
+        endpoints = [e for e in named_hosts(sightings) if e.host not in known]
+        for endpoint in endpoints:
+            fetch = self.shelf.asked_at(endpoint.host)
+            if fetch is not None:
+                self.reached[endpoint] = reached_by(endpoint, fetch, signed=fetch.url in self.shelf.signed)
+        await asyncio.gather(*(self._ask_plainly(e) for e in endpoints if e not in self.reached))
+        for endpoint in endpoints:
+            self.reached[endpoint] = replace(self.reached[endpoint], named=True)
+
+    def _observed(self) -> list[Observed]:
+        return [Observed(e, tuple(self._seen(e))) for e in self.profile.endpoints if e.tls]
 
     def _seen(self, endpoint: Endpoint) -> list[Observation]:
         """The observations of `endpoint`; one that says so where an interrupt came before the first."""
@@ -106,14 +167,18 @@ class Run:
     def report(self) -> Report:
         """Judge what was seen."""
         finished = self.settings.clock()
-        observed = [Observed(e, tuple(self._seen(e))) for e in self.profile.endpoints if e.tls]
-        reached = tuple(self.reached[e] for e in self.profile.endpoints if e in self.reached)
+        rows = dict.fromkeys((*self.profile.endpoints, *self.reached))  # the profile's in its order, then the others
+        reached = tuple(self.reached[e] for e in rows if e in self.reached)
         portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal), "")
-        files = _authority_files(self.profile.endpoints)
-        assessments, bounds = judge_run(
-            observed, self.trust, finished, portal=portal, files=files, witness=self.witness
+        context = Context(
+            self.trust,
+            Bounds(self.at or finished, self.trust.released, exact=self.at is not None),
+            portal=portal,
+            files=_authority_files(self.profile.endpoints),
+            witness=self.witness,
+            evidence=self.shelf.evidence(),
         )
-        clock = bounds.estimate()
+        judged = judge_run(self._observed(), context, self.aside)
         return Report(
             schema_version=SCHEMA_VERSION,
             tool=f"tlsinspect {__version__}",
@@ -121,82 +186,114 @@ class Run:
             started=self.started or finished,
             finished=finished,
             trust=self.trust.facts,
-            clock=clock,
-            assessments=assessments,
+            clock=clock_of(judged),
+            assessments=judged.assessments,
             reachability=reached,
-            conclusions=conclusions(assessments, reached, bounds, self.trust),
+            conclusions=conclusions(judged, reached),
+            fetches=tuple(self.shelf.fetches.values()),
+            judged_at=self.at,
             interrupted=self.interrupted,
         )
 
 
-def prepare(
-    targets: Sequence[str] | None = None,
-    *,
-    profile: str = "gwsmo",
-    trust: Trust | str | Path | None = None,
-    proxy: str = "auto",
-    resolve: Iterable[str] = (),
-    timeout: float = 15.0,
-    concurrency: int = 32,
-    repeat: int = 1,
-    witness: bool = False,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> Run:
+class Options(TypedDict, total=False):
+    """How to scan. All are optional.
+
+    profile: a shipped profile's name or a TOML file, where no targets are named (``gwsmo``).
+    trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
+    proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
+    resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
+    timeout: seconds for each attempt as a whole (15). repeat: attempts for each endpoint (1).
+    concurrency: attempts at a time (32).
+    witness: ask OpenSSL and certvalidator for a second opinion on each path: findings, never a vote.
+    offline: ask nobody for revocation lists, answers, missing authorities or the time; what earlier runs kept counts.
+    cache: whether what was fetched is kept on disk for later runs (True).
+    time_service: whether Google's signed time service may be asked (True).
+    allow_private_fetch: whether addresses named by certificates may lead to private networks: for laboratories (False).
+    at: judge as if it were this moment, an aware datetime; None is now.
+    progress: called with (finished, all) endpoints. clock: what to take for the local clock.
+    """
+
+    profile: str
+    trust: Trust | str | Path | None
+    proxy: str
+    resolve: Iterable[str]
+    timeout: float
+    concurrency: int
+    repeat: int
+    witness: bool
+    offline: bool
+    cache: bool
+    time_service: bool
+    allow_private_fetch: bool
+    at: datetime | None
+    progress: Callable[[int, int], None]
+    clock: Callable[[], datetime]
+
+
+def prepare(targets: Sequence[str] | None = None, **options: Unpack[Options]) -> Run:
     """Check every argument and read every file before anything goes out. Raises UsageError, TrustDataError."""
+    unknown = sorted(set(options) - set(Options.__annotations__))
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
     if isinstance(targets, str):
         raise UsageError("targets must be a list of hosts; for one host, a list with it")
+    timeout, concurrency, repeat = (
+        options.get("timeout", 15.0),
+        options.get("concurrency", 32),
+        options.get("repeat", 1),
+    )
     if not timeout > 0 or timeout > 3600:
         raise UsageError("timeout must be more than 0 and at most 3600 seconds (--timeout)")
     if not 1 <= concurrency <= 1000 or not 1 <= repeat <= 1000:
         raise UsageError("concurrency and repeat must be between 1 and 1000 (--concurrency, --repeat)")
+    at = options.get("at")
+    if at is not None and at.tzinfo is None:
+        raise UsageError("at must be an aware datetime: 12:00 in which time zone?")
+    trust = options.get("trust")
     if not isinstance(trust, Trust):
         trust = Trust.default() if trust is None else Trust.load(trust)
-    chosen = load_profile(profile) if targets is None else read_targets(targets, trust.is_google_name)
+    named = options.get("profile", "gwsmo")
+    chosen = load_profile(named) if targets is None else read_targets(targets, trust.is_google_name)
     _authority_files(chosen.endpoints)
-    settings = Settings(timeout=timeout, resolved=read_resolve(resolve))
-    return Run(chosen, trust, routing(proxy), settings, concurrency, repeat, witness, progress)
+    clock = options.get("clock", lambda: datetime.now(UTC))
+    settings = Settings(timeout=timeout, resolved=read_resolve(options.get("resolve", ())), clock=clock)
+    route = routing(options.get("proxy", "auto"))
+    offline = options.get("offline", False)
+    fetcher = Fetcher(
+        settings,
+        route,
+        trust.may_fetch_from,
+        allow_private=options.get("allow_private_fetch", False),
+        offline=offline,
+    )
+    shelf = Shelf(fetcher, Cache(None) if options.get("cache", True) else None, trust.facts.sha256)
+    return Run(
+        chosen,
+        trust,
+        route,
+        settings,
+        shelf,
+        concurrency,
+        repeat,
+        options.get("witness", False),
+        offline,
+        options.get("time_service", True),
+        at and at.astimezone(UTC),
+        options.get("progress", lambda _done, _all: None),
+    )
 
 
-def scan(
-    targets: Sequence[str] | None = None,
-    *,
-    profile: str = "gwsmo",
-    trust: Trust | str | Path | None = None,
-    proxy: str = "auto",
-    resolve: Iterable[str] = (),
-    timeout: float = 15.0,
-    concurrency: int = 32,
-    repeat: int = 1,
-    witness: bool = False,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> Report:
+def scan(targets: Sequence[str] | None = None, **options: Unpack[Options]) -> Report:
     """Scan hosts and say who answers at each.
 
-    targets: hosts, ``host:port`` or URLs; None scans `profile` (a shipped name or a TOML file).
-    trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
-    proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
-    resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
-    timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint.
-    witness: ask OpenSSL and certvalidator for a second opinion on each path: findings, never a vote.
-    progress: called with (finished, all) endpoints.
+    targets: hosts, ``host:port`` or URLs; None scans the profile. How: see `Options`.
 
     Raises UsageError or TrustDataError before anything is sent. What the network does is in the report.
     """
     if _running():
         raise UsageError("scan cannot run inside an event loop; use scan_async there")
-    run = prepare(
-        targets,
-        profile=profile,
-        trust=trust,
-        proxy=proxy,
-        resolve=resolve,
-        timeout=timeout,
-        concurrency=concurrency,
-        repeat=repeat,
-        witness=witness,
-        progress=progress,
-    )
-    return execute(run)
+    return execute(prepare(targets, **options))
 
 
 def _running() -> bool:
@@ -216,31 +313,10 @@ def execute(run: Run) -> Report:
     return run.report()
 
 
-async def scan_async(
-    targets: Sequence[str] | None = None,
-    *,
-    profile: str = "gwsmo",
-    trust: Trust | str | Path | None = None,
-    proxy: str = "auto",
-    resolve: Iterable[str] = (),
-    timeout: float = 15.0,
-    concurrency: int = 32,
-    repeat: int = 1,
-    witness: bool = False,
-) -> AsyncIterator[Assessment]:
+async def scan_async(targets: Sequence[str] | None = None, **options: Unpack[Options]) -> AsyncIterator[Assessment]:
     """As `scan`, inside a running event loop; yields the assessments in the order of the endpoints, once the last
     observation is made: what time it is and which keys serve several hosts is proven by all of them."""
-    run = prepare(
-        targets,
-        profile=profile,
-        trust=trust,
-        proxy=proxy,
-        resolve=resolve,
-        timeout=timeout,
-        concurrency=concurrency,
-        repeat=repeat,
-        witness=witness,
-    )
+    run = prepare(targets, **options)
     await run.observe()
     for assessment in run.report().assessments:
         yield assessment
@@ -249,59 +325,3 @@ async def scan_async(
 def _authority_files(endpoints: Iterable[Endpoint]) -> dict[str, Anchors]:
     names = {e.authority_file for e in endpoints if e.authority is Authority.FILE and e.authority_file}
     return {name: read_authority(name) for name in sorted(names)}
-
-
-def reachability(endpoint: Endpoint, route: Route, answer: PlainAnswer, trust: Trust) -> Reachability:
-    """What a plain-HTTP answer says of a port-80 row."""
-    result, sentence, portal = _reached(endpoint, answer, trust)
-    head = answer.head
-    return Reachability(
-        endpoint=endpoint,
-        route=route,
-        result=result,
-        sentence=sentence,
-        portal=portal,
-        status=head.status if head else None,
-        address=answer.address,
-        location=head.get("location") if head else None,
-    )
-
-
-_SILENCE = {
-    Reason.REFUSED: "connection refused",
-    Reason.RESET: "connection reset",
-    Reason.CLOSED: "connection closed without an answer",
-    Reason.NO_ROUTE: "no route",
-    Reason.NAME_NOT_FOUND: "the name does not resolve",
-    Reason.DNS_FAILED: "the name does not resolve",
-    Reason.TIMEOUT: "no answer in time",
-    Reason.INTERNAL: "a defect of tlsinspect",
-}
-
-
-def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Reach, str, bool]:
-    head = answer.head
-    if head is None:
-        return _silent(answer.reason or Reason.TIMEOUT)
-    portal = portal_sign(endpoint, head.status, head.get("location"), trust)
-    if portal:
-        return Reach.NOT_PKI, portal, True
-    if head.status in (403, 407, 451) or head.get("proxy-authenticate"):
-        return Reach.NOT_PKI, f"refused with status {head.status}", False
-    if head.status == 200 and is_signed_object(answer.body, trust):
-        return Reach.SIGNED_OBJECT, "an object a Google key signed", False
-    asked_for_object = endpoint.rows[0].url.endswith((".crl", ".crt", ".der"))
-    if head.status >= 500 or (asked_for_object and head.status == 200):
-        return Reach.NOT_PKI, f"status {head.status}, not the object asked for", False
-    target = host_of(head.get("location"))
-    return Reach.ANSWERS, f"status {head.status}" + (f", on to {target}" if target else ""), False
-
-
-def _silent(reason: Reason) -> tuple[Reach, str, bool]:
-    if reason is Reason.PROXY_NOT_HTTP:
-        return Reach.NOT_PKI, "what answers is not HTTP", False
-    return (
-        Reach.TIMEOUT if reason in (Reason.TIMEOUT, Reason.INTERNAL) else Reach.REFUSED,
-        _SILENCE.get(reason, reason),
-        False,
-    )

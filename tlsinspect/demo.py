@@ -5,7 +5,7 @@ Three scenes. Each says what must come out; an answer that differs is a defect a
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
@@ -34,9 +34,16 @@ class Scene:
         names = [*self.ports, *(f"http://{host}" for host in self.plain)] or list(self.expected)
         resolve = [f"{h}:443:{HOST}:{p}" for h, p in self.ports.items()]
         resolve += [f"{h}:80:{HOST}:{p}" for h, p in self.plain.items()]
-        run = prepare(names, trust=trust, proxy=self.proxy, resolve=resolve, timeout=5)
-        run.settings = replace(run.settings, clock=lambda: datetime.now(UTC) + self.clock_ahead)
-        return run
+        return prepare(
+            names,
+            trust=trust,
+            proxy=self.proxy,
+            resolve=resolve,
+            timeout=5,
+            cache=False,
+            time_service=False,
+            clock=lambda: datetime.now(UTC) + self.clock_ahead,
+        )
 
 
 def scenes(network: LoopbackNetwork, google: GoogleLike, now: datetime) -> Iterator[Scene]:

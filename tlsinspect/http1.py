@@ -1,10 +1,11 @@
-"""HTTP/1 without I/O: a request as bytes, and the head of an answer, fed bytes until its end.
+"""HTTP/1 without I/O: a request as bytes, and the head and the body of an answer, fed bytes until their end.
 
 Read as leniently as proxies write: bare line feeds, several headers or one comma list, interim 1xx answers before the
 real one.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,8 +14,10 @@ from tlsinspect.endpoints.target import bracketed
 from tlsinspect.version import __version__
 
 MAX_HEAD = 64 * 1024
+MAX_LINE = 4096  # of a chunk's size with its extensions, or of a trailer
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |$)")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*")
 
 
@@ -41,7 +44,7 @@ class NotHttpError(ValueError):
 
 
 class TooLongError(ValueError):
-    """The head does not end within MAX_HEAD bytes."""
+    """The head does not end within MAX_HEAD bytes, or the body not within its limit."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,28 @@ class Head:
                 for scheme in _schemes(value):
                     found.setdefault(scheme.lower(), scheme)
         return tuple(found.values())
+
+    @property
+    def codings(self) -> tuple[str, ...]:
+        """What was done to the body beside cutting it into chunks: compression, as a rule. In lower case."""
+        named = self._listed("content-encoding") + self._listed("transfer-encoding")
+        return tuple(coding for coding in named if coding not in ("", "identity", "chunked"))
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the body comes in chunks, which must be the last coding (RFC 9112 §6.1)."""
+        return self._listed("transfer-encoding")[-1:] == ["chunked"]
+
+    @property
+    def length(self) -> int | None:
+        """How long the body says it is. Lengths that are none, or contradict each other, say nothing."""
+        stated = {value.lstrip("0")[:20] or "0" for value in self._listed("content-length") if value}
+        text = stated.pop() if len(stated) == 1 else ""
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def _listed(self, name: str) -> list[str]:
+        """The members of every field of this name, in order."""
+        return [part.strip().lower() for n, value in self.fields if n == name for part in value.split(",")]
 
 
 def _schemes(value: str) -> list[str]:
@@ -128,3 +153,101 @@ def _parse(raw: bytes) -> Head:
         if colon:
             fields.append((name.strip().lower(), value.strip()[:8192]))
     return Head(int(status.group(1)), tuple(fields))
+
+
+class BodyReader:
+    """Feed bytes until `complete` or `cut_short`; each time, what of them belongs to the body comes back.
+
+    What ends a body, in order (RFC 9112 §6.3): a status that has none, chunks, a length, the end of the connection.
+    """
+
+    def __init__(self, head: Head, limit: int | None = None) -> None:
+        """Raises TooLongError where the head already says that the body is longer than `limit`."""
+        self.received = 0  # bytes of the body
+        self.cut_short = False
+        self._limit = limit
+        self._chunks = _Chunks() if head.chunked else None
+        # A body with another transfer coding last ends with the connection, whatever length is stated.
+        coded = head.get("transfer-encoding") is not None
+        self._length = 0 if head.status in (204, 304) else None if coded else head.length
+        self.complete = self._length == 0
+        self._bound(self._length or 0)
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what the peer sent. With no data: the peer has closed. Raises NotHttpError or TooLongError."""
+        if self.complete or self.cut_short:
+            return b""
+        if not data:
+            # Only a body that nothing else ends is whole when the connection ends.
+            self.complete = self._length is None and self._chunks is None
+            self.cut_short = not self.complete
+            return b""
+        coming = 0
+        if self._chunks is not None:
+            data = self._chunks.feed(data)
+            self.complete, coming = self._chunks.ended, self._chunks.left
+        elif self._length is not None:
+            data = data[: self._length - self.received]
+            self.complete = self.received + len(data) == self._length
+        self.received += len(data)
+        self._bound(self.received + coming)
+        return data
+
+    def _bound(self, size: int) -> None:
+        if self._limit is not None and size > self._limit:
+            raise TooLongError
+
+
+class _Chunks:
+    """Chunked transfer coding (RFC 9112 §7.1)."""
+
+    def __init__(self) -> None:
+        self.left = 0  # bytes of the present chunk that are still to come
+        self.ended = False
+        self._line = b""
+        self._take: Callable[[bytes], None] = self._size  # what the next line is
+        self._beside = 0  # bytes of extensions and trailers, which could go on for ever
+
+    def feed(self, data: bytes) -> bytes:
+        """The payload in `data`. What follows the last chunk and its trailers is not looked at."""
+        pieces = []
+        at = 0
+        while at < len(data) and not self.ended:
+            if self.left:
+                pieces.append(data[at : at + self.left])
+                at += len(pieces[-1])
+                self.left -= len(pieces[-1])
+                continue
+            end = data.find(b"\n", at) + 1
+            self._line += data[at : end or len(data)]
+            if len(self._line) > MAX_LINE:
+                raise NotHttpError
+            if not end:
+                break
+            at = end
+            line, self._line = self._line.removesuffix(b"\n").removesuffix(b"\r"), b""
+            self._take(line)
+        return b"".join(pieces)
+
+    def _size(self, line: bytes) -> None:
+        found = _CHUNK.fullmatch(line)
+        if found is None:
+            raise NotHttpError
+        self._count(len(line) - len(found.group(1)))
+        self.left = int(found.group(1), 16)
+        self._take = self._gap if self.left else self._trailer
+
+    def _gap(self, line: bytes) -> None:
+        """A chunk ends with a line end of its own."""
+        if line:
+            raise NotHttpError
+        self._take = self._size
+
+    def _trailer(self, line: bytes) -> None:
+        self._count(len(line))
+        self.ended = not line
+
+    def _count(self, size: int) -> None:
+        self._beside += size
+        if self._beside > MAX_HEAD:
+            raise TooLongError

@@ -238,6 +238,105 @@ class Finding:
     values: dict[str, str] = field(default_factory=dict)
 
 
+class Revocation(StrEnum):
+    """What is known of one certificate's revocation. No data is never `good`."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+class RevocationReason(StrEnum):
+    """Why revocation is unknown. With `revoked`, STALE says that the object naming the serial is past its time."""
+
+    NO_SOURCE = "no-source"  # nothing was given, and the certificate names nowhere to ask
+    OFFLINE = "offline"  # nobody was asked
+    UNREACHABLE = "unreachable"
+    FORBIDDEN = "forbidden"  # the address, the host or a redirect is one that must not be followed
+    BLOCK_PAGE = "block-page"  # a web page came instead of the object
+    TOO_LARGE = "too-large"
+    MALFORMED = "malformed"
+    STALE = "stale"
+    NOT_YET_VALID = "not-yet-valid"
+    BAD_SIGNATURE = "bad-signature"
+    WEAK_SIGNATURE = "weak-signature"  # SHA-1 or MD5
+    WRONG_ISSUER = "wrong-issuer"
+    NOT_AUTHORISED = "not-authorised"  # the signer may not sign this kind of object
+    WRONG_SCOPE = "wrong-scope"  # a delta, indirect or partial CRL that does not speak of this certificate
+    UNKNOWN_EXTENSION = "unknown-extension"  # critical, and not understood here
+    OTHER_CERTIFICATE = "other-certificate"  # an OCSP answer about somebody else
+    UNKNOWN_CERTIFICATE = "unknown-certificate"  # the responder says it does not know the certificate
+    WRONG_NONCE = "wrong-nonce"
+    REFUSED = "refused"  # an OCSP error status: tryLater, unauthorized …
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationStatus:
+    """Whether one certificate is revoked, at one moment, and by whose word."""
+
+    state: Revocation
+    reason: RevocationReason | None = None
+    sentence: str = ""  # for people: who says so, or why it is not known
+    source: str = ""  # staple, crl or ocsp: what decided
+    subject: str = ""  # of the certificate, for people
+    serial: str = ""  # hex
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    revoked_at: datetime | None = None
+    cause: str = ""  # CRLReason as RFC 5280 §5.3.1 spells it: keyCompromise …
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A signed certificate timestamp (RFC 6962 §3.2) and what verifying it gave."""
+
+    result: str  # valid, invalid (a known log did not sign this), unknown-log
+    log_id: str  # hex
+    log: str = ""  # its description in the list
+    operator: str = ""
+    time: datetime | None = None
+    via: str = "embedded"  # or ocsp
+
+
+class FetchOutcome(StrEnum):
+    """How a fetch ended."""
+
+    FETCHED = "fetched"
+    CACHED = "cached"  # nothing was asked: the copy kept from before is still good
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    STATUS = "status"  # an HTTP status other than 200
+    BLOCK_PAGE = "block-page"  # a web page instead of the object
+    NOT_HTTP = "not-http"
+    ENCODED = "encoded"  # compressed, which nobody asked for
+    TOO_LARGE = "too-large"
+    FORBIDDEN_SCHEME = "forbidden-scheme"
+    FORBIDDEN_HOST = "forbidden-host"  # through a proxy, and not on the allow-list
+    FORBIDDEN_ADDRESS = "forbidden-address"  # private, local, multicast or otherwise not out there
+    FORBIDDEN_REDIRECT = "forbidden-redirect"
+    PROXY = "proxy"  # the proxy refused or asked for credentials it did not get
+    NO_TIME = "no-time"  # the run's share of time was used up
+    OFFLINE = "offline"
+    INTERNAL = "internal-error"  # a defect of tlsinspect itself
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One object asked for outside the handshakes: facts only, without its body."""
+
+    url: str
+    purpose: str  # crl, ocsp, issuer or time
+    outcome: FetchOutcome
+    detail: str = ""
+    status: int | None = None
+    address: str | None = None  # the one connected to: the proxy's where there is one
+    location: str | None = None  # of a redirect
+    date: datetime | None = None  # of the answer; anybody on the way may have written it
+    size: int | None = None
+    seconds: float = 0.0
+    route: Route = field(default_factory=Route)
+
+
 @dataclass(frozen=True, slots=True)
 class Attribution:
     """A row of the interceptor catalogue that fits. A name is a hint: it can be typed into any CA."""
@@ -266,6 +365,8 @@ class Assessment:
     issuer: str | None = None  # of the leaf, as RFC 4514 text
     issuer_title: str | None = None  # its common name, or what stands for one
     path: tuple[str, ...] = ()  # common names, leaf's issuer … anchor, where a path was proven
+    revocation: tuple[RevocationStatus, ...] = ()  # of each certificate below the anchor, leaf first, where proven
+    timestamps: tuple[Timestamp, ...] = ()  # of the leaf, where proven
     not_after: datetime | None = None  # of the leaf
     observations: tuple[Observation, ...] = ()
 
@@ -287,6 +388,7 @@ class Reachability:
     result: Reach
     sentence: str
     portal: bool = False  # a captive portal answered: HTTP 511, or a redirect away from Google
+    named: bool = False  # not in the profile: received certificates name this host for revocation
     status: int | None = None
     address: str | None = None
     location: str | None = None
@@ -299,7 +401,9 @@ class ClockEstimate:
     local: datetime
     lo: datetime
     hi: datetime | None
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()  # what made the bounds
+    assumed_hi: datetime | None = None  # where only an assumption bounds it from above; `hints` names it
+    hints: tuple[str, ...] = ()  # sentences that prove nothing and decide nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,5 +440,7 @@ class Report:
     assessments: tuple[Assessment, ...]
     reachability: tuple[Reachability, ...] = ()
     conclusions: tuple[Finding, ...] = ()
+    fetches: tuple[Fetch, ...] = ()
+    judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
     note: str = "Measured as this process: per-application rules may treat other programs differently."

@@ -5,7 +5,11 @@ from datetime import datetime
 
 from tlsinspect.endpoints.target import normal_host
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.clock import Bounds
+from tlsinspect.evidence.crl import Crl
+from tlsinspect.evidence.gathered import Evidence
 from tlsinspect.judge import Observed, judge_run
+from tlsinspect.judge.establish import Context
 from tlsinspect.model import Assessment, Authority, Basis, Endpoint, Observation, Route, Row, Stage, Tls
 from tlsinspect.trust import Trust
 
@@ -18,6 +22,8 @@ def classify(
     trust: Trust | None = None,
     authority: str | None = None,
     possession_proven: bool = False,
+    crls: Sequence[bytes] = (),
+    ocsp: Sequence[bytes] = (),
     witness: bool = False,
 ) -> Assessment:
     """Say who signed a recorded chain and what that means for `hostname`.
@@ -28,6 +34,7 @@ def classify(
     authority: ``google`` or ``public``: who must have signed; None goes by the name.
     possession_proven: whether the caller saw a handshake completed with the leaf's key. Without it the answer is at
         most `strong`, for anybody can replay a chain.
+    crls, ocsp: DER revocation lists and OCSP answers about any certificate of the chain.
     witness: ask OpenSSL and certvalidator for a second opinion on the path: findings, never a vote.
 
     Pure: opens no socket and reads no clock. Raises UsageError where an argument makes no sense.
@@ -36,6 +43,8 @@ def classify(
         raise UsageError("at must be an aware datetime: 12:00 in which time zone?")
     if not chain or not all(isinstance(der, bytes) for der in chain):
         raise UsageError("chain must hold the DER of at least one certificate, leaf first")
+    if not all(isinstance(der, bytes) for der in (*crls, *ocsp)):
+        raise UsageError("crls and ocsp must hold DER")
     trust = trust or Trust.default()
     endpoint = _endpoint(normal_host(hostname), authority, trust)
     seen = Observation(
@@ -46,15 +55,15 @@ def classify(
         stage=Stage.TLS,
         tls=Tls(hello="recorded", completed=False, chain=tuple(chain)),
     )
-    assessments, _ = judge_run(
-        [Observed(endpoint, (seen,))],
+    context = Context(
         trust,
-        at,
+        Bounds(at, trust.released, exact=True),
         basis=Basis.RECORDED,
         vouched=possession_proven,
         witness=witness,
+        evidence=Evidence(given_crls=tuple(map(Crl, crls)), given_ocsp=tuple(ocsp)),
     )
-    return assessments[0]
+    return judge_run([Observed(endpoint, (seen,))], context).assessments[0]
 
 
 def _endpoint(host: str, authority: str | None, trust: Trust) -> Endpoint:

@@ -37,6 +37,9 @@ _FILES = (
     "google_intermediates.toml",
     "google_domains.toml",
     "interceptors.toml",
+    "ct_logs.toml",
+    "time_keys.toml",
+    "revocation_hosts.toml",
 )
 
 
@@ -99,6 +102,31 @@ class Intermediate:
     not_before: datetime
     not_after: datetime
     historical: bool  # its root is no longer one of Google's: the name is known, its word counts for nothing now
+
+
+@dataclass(frozen=True)
+class CtLog:
+    """A log of certificates, past or present: the key it signs its timestamps with is a fact, whatever became of it."""
+
+    description: str
+    operator: str
+    spki: bytes
+    url: str
+    tiled: bool  # speaks the Static CT API; what it signs is the same
+    expires_from: datetime | None  # of a temporal shard: when the certificates it takes end, as far as it is known
+    expires_until: datetime | None
+
+
+@dataclass(frozen=True)
+class RevocationHost:
+    """A host that may be asked for one kind of object, because Google's own certificates or programs name it."""
+
+    host: str
+    purpose: str  # crl, ocsp, issuer, time
+    since: date
+    until: date | None  # of the last certificate seen to name it, where its successor is in use
+    on_help_page: bool
+    source: str
 
 
 class Trust:
@@ -216,6 +244,45 @@ class Trust:
         """The tables of interceptors.toml; `evidence.attribution` reads them."""
         return self._tables("interceptors.toml", "interceptor")
 
+    @cached_property
+    def ct_logs(self) -> dict[bytes, CtLog]:
+        """Every log known, by its id: the SHA-256 of its key (RFC 6962 §3.2)."""
+        rows = self._tables("ct_logs.toml", "log")["log"]
+        return dict(_each("ct_logs.toml", rows, _ct_log))
+
+    @cached_property
+    def time_keys(self) -> dict[int, bytes]:
+        """The keys Google's time service signs with, by version: SubjectPublicKeyInfo, DER."""
+        rows = self._tables("time_keys.toml", "key")["key"]
+        return dict(_each("time_keys.toml", rows, lambda row: (int(row["version"]), base64.b64decode(row["spki"]))))
+
+    @cached_property
+    def time_url(self) -> str:
+        """Where that service is, over plain HTTP."""
+        return _each(
+            "time_keys.toml", self._tables("time_keys.toml", "service")["service"], lambda row: str(row["url"])
+        )[0]
+
+    @cached_property
+    def revocation_hosts(self) -> tuple[RevocationHost, ...]:
+        """The allow-list for fetching: nothing else is asked for anything that is not itself proven."""
+        rows = self._tables("revocation_hosts.toml", "host")["host"]
+        return tuple(_each("revocation_hosts.toml", rows, _revocation_host))
+
+    @cached_property
+    def _allowed(self) -> frozenset[str]:
+        return frozenset(row.host for row in self.revocation_hosts)
+
+    def may_fetch_from(self, host: str) -> bool:
+        """Whether `host` is on the allow-list, letter for letter: what lies below a name on it is not."""
+        return host.lower() in self._allowed
+
+    @cached_property
+    def root_crls(self) -> tuple[str, ...]:
+        """The addresses of the CRLs that Google's roots sign: they say which intermediates are revoked."""
+        rows = self._tables("revocation_hosts.toml", "crl")["crl"]
+        return tuple(_each("revocation_hosts.toml", rows, lambda row: str(row["url"])))
+
     @property
     def released(self) -> datetime:
         """The day the data was put together: true time is not before it."""
@@ -318,6 +385,34 @@ def _intermediate(row: dict[str, Any]) -> Intermediate:
         not_before=row["not_before"],
         not_after=row["not_after"],
         historical=row["anchor_tier"] != "google",
+    )
+
+
+def _ct_log(row: dict[str, Any]) -> tuple[bytes, CtLog]:
+    key = base64.b64decode(row["spki"], validate=True)
+    log = CtLog(
+        description=row["description"],
+        operator=row["operator"],
+        spki=key,
+        url=row["url"],
+        tiled=row["tiled"],
+        expires_from=_moment(row["expires_from"]) if "expires_from" in row else None,
+        expires_until=_moment(row["expires_until"]) if "expires_until" in row else None,
+    )
+    identity = hashlib.sha256(key).digest()
+    if identity.hex() != row["log_id"]:
+        raise ValueError(f"log_id of {log.description} is not the hash of its key")
+    return identity, log
+
+
+def _revocation_host(row: dict[str, Any]) -> RevocationHost:
+    return RevocationHost(
+        host=str(row["host"]).lower(),
+        purpose=row["purpose"],
+        since=row["since"],
+        until=row.get("until"),
+        on_help_page=row["on_help_page"],
+        source=row["source"],
     )
 
 

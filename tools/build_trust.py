@@ -1,14 +1,15 @@
 """Rebuild the shipped trust data under ``trust/``.
 
 The data come in two kinds. Some files are written by hand and only checked and counted here: ``google_roots.toml``
-(which roots Google's clients must accept), ``historical_roots.toml`` (which they once had to), ``interceptors.toml``
-and the hand-written rows of ``google_domains.toml``.
+(which roots Google's clients must accept), ``historical_roots.toml`` (which they once had to), ``interceptors.toml``,
+``time_keys.toml``, ``revocation_hosts.toml`` and the hand-written rows of ``google_domains.toml``.
 The rest is derived from published packages or from recorded certificates, and is never edited:
 
 * ``google_roots.pem`` and ``public_roots.pem``, from the certifi package and a Debian ca-certificates bundle;
 * ``historical_roots.pem``, from an old release of certifi (``--historical``);
 * ``google_intermediates.toml``, from a folder of recorded intermediates (facts only, no certificate is copied);
 * the rows of ``google_domains.toml`` that quote a certificate, from a folder of recorded chains (leaf first);
+* ``ct_logs.toml``, from recorded lists of Certificate Transparency logs, added to the rows that are there;
 * ``MANIFEST.toml``, from what the other files contain.
 
 How to refresh the data:
@@ -22,7 +23,10 @@ How to refresh the data:
    say in its first line ``# source: where it was published``, and run with ``--intermediates DIR``. Give
    ``--anchors DIR`` a folder of old roots for the intermediates that lead to none of today's roots.
 4. When a newer ``*.google.com`` chain has been recorded, run with ``--chains DIR``.
-5. Pass ``--built YYYY-MM-DD``, read the difference, and commit.
+5. Fetch https://www.gstatic.com/ct/log_list/v3/log_list.json and run with ``--ct-logs FILE``: Google goes on to new
+   logs every half year, and the timestamp of an unknown log says nothing. No row is ever taken away. A list from
+   elsewhere says in a top-level ``"source"`` where it was published.
+6. Pass ``--built YYYY-MM-DD``, read the difference, and commit.
 
 The same input always gives the same bytes; ``--check`` writes nothing and fails where a file would change.
 """
@@ -70,6 +74,15 @@ QUOTE = f"dNSName of the {QUOTED_LEAF} certificate "
 
 TIERS = ("google", "alternate", "historical")
 """Kinds of root a chain may end in, the best first."""
+
+NOT_FOR_CLIENTS = re.compile(r"Bogus|Testtube|Crucible|Solera20|Testflume|Clicky|Daedalus|Submariner|Dodo")
+"""Logs for trials, for expired and for unwanted certificates, and the rows that only keep old parsers from failing: a
+timestamp of theirs is no evidence. No recorded certificate of Google's has one."""
+
+SHARD = re.compile(r"[A-Za-z](20\d\d)(h[12])?\b")
+PLAIN_SHARDS = frozenset({"Google 20YY", "Google h", "Cloudflare 20YY", "DigiCert 20YY", "Sectigo h"})
+"""Operators whose shards of a year or of half a year begin and end with it in every list that states both: where no
+list states the range, it is read from the name. Let's Encrypt's overlap by weeks, and DigiCert's of half a year too."""
 
 Row = Mapping[str, Any]
 
@@ -408,6 +421,125 @@ def google_domains_toml(chains: Iterable[list[x509.Certificate]], issuers: Itera
     return text + "".join(toml_table("domain", {"name": name, "source": sources[name]}) for name in sorted(sources))
 
 
+# --- Certificate Transparency logs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LogList:
+    """One recorded list of logs."""
+
+    day: dt.date
+    source: str
+    rows: tuple[dict[str, Any], ...]
+
+
+def log_row(description: str, operator: str, key: bytes, url: str, tiled: bool) -> dict[str, Any]:
+    """What every list says of a log. Its id is the hash of its key (RFC 6962 section 3.2), whatever the list says."""
+    return {
+        "description": description,
+        "operator": operator,
+        "log_id": hashlib.sha256(key).hexdigest(),
+        "spki": base64.b64encode(key).decode(),
+        "url": url if "://" in url else f"https://{url}",
+        "tiled": tiled,
+    }
+
+
+def read_log_list(path: Path) -> LogList:
+    """A list in one of the two forms in which they are recorded."""
+    text = path.read_text(encoding="utf-8")
+    found = read_v3_list(json.loads(text)) if text.lstrip().startswith("{") else read_zeek_list(text)
+    if not found.rows:
+        raise BuildError(f"There is no log in {path}.")
+    return found
+
+
+def read_v3_list(listed: dict[str, Any]) -> LogList:
+    """Chrome's JSON, version 3: RFC 6962 logs and, apart from them, those with the Static CT API ("tiled")."""
+    name = "all_logs_list" if listed.get("is_all_logs") else "log_list"
+    published = f"https://www.gstatic.com/ct/log_list/v3/{name}.json version {listed.get('version')}"
+    rows = []
+    for operator in listed["operators"]:
+        for kind, address in (("logs", "url"), ("tiled_logs", "submission_url")):
+            for log in operator.get(kind, []):
+                if log.get("log_type", "prod") != "prod" or "pending" in log.get("state", {}):
+                    continue  # not Chrome's word for it, yet or ever
+                key = base64.b64decode(log["key"], validate=True)
+                row = log_row(log["description"], operator["name"], key, log[address], kind == "tiled_logs")
+                if base64.b64decode(log.get("log_id", "")) not in (b"", bytes.fromhex(row["log_id"])):
+                    raise BuildError(f"The id of {log['description']} is not the hash of its key.")
+                if interval := log.get("temporal_interval"):
+                    row["expires_from"] = dt.datetime.fromisoformat(interval["start_inclusive"])
+                    row["expires_until"] = dt.datetime.fromisoformat(interval["end_exclusive"])
+                    row["expires_by"] = "list"
+                rows.append(row)
+    day = dt.datetime.fromisoformat(listed["log_list_timestamp"]).date()
+    return LogList(day, listed.get("source", published), tuple(rows))
+
+
+ZEEK_DAY = re.compile(r"^# (?:Source file generated at: |File generated at \w+ )(.+)$", re.MULTILINE)
+ZEEK_ROW = re.compile(r'CTInfo\(\$description="([^"]+)", \$operator="([^"]+)", \$url="([^"]+)".+\$key="([^"]+)"\)')
+
+
+def read_zeek_list(text: str) -> LogList:
+    """The list that Zeek's developers make from Chrome's: it goes back further than any other, and has no tiled log."""
+    said = ZEEK_DAY.findall(text)
+    if not said:
+        raise BuildError("A list of logs is neither Chrome's JSON nor Zeek's script.")
+    # The day of the list itself where it is given, else the day on which the script was made from it.
+    form = "%Y-%m-%dT%H:%M:%S%z" if said[-1][0].isdigit() else "%b %d %H:%M:%S %Y"
+    day = dt.datetime.strptime(said[-1], form).date()  # noqa: DTZ007 - only the day is wanted
+    rows = [
+        log_row(description, operator, bytes.fromhex(key.replace("\\x", "")), url, tiled=False)
+        for description, operator, url, key in ZEEK_ROW.findall(text)
+    ]
+    source = f"zeek/zeek scripts/base/protocols/ssl/ct-list.zeek of {day}"
+    return LogList(day, source, tuple(rows))
+
+
+def shard_of(row: Row) -> dict[str, Any]:
+    """The range of expiry that a shard's name tells, for those operators whose names can be believed."""
+    found = SHARD.search(row["description"])
+    if not found or f"{row['operator']} {'h' if found[2] else '20YY'}" not in PLAIN_SHARDS:
+        return {}
+    year, half = int(found[1]), found[2]
+    begin = dt.datetime(year, 7 if half == "h2" else 1, 1, tzinfo=dt.UTC)
+    end = dt.datetime(year, 7, 1, tzinfo=dt.UTC) if half == "h1" else dt.datetime(year + 1, 1, 1, tzinfo=dt.UTC)
+    return {"expires_from": begin, "expires_until": end, "expires_by": "name"}
+
+
+RANGE = ("expires_from", "expires_until", "expires_by")
+LOG = ("description", "operator", "log_id", "spki", "url", "tiled", *RANGE, "first_listed", "last_listed", "source")
+"""The fields of a row, in the order in which they are written."""
+
+
+def merged(old: Row, row: Row, listed: LogList) -> dict[str, Any]:
+    """A known log as another list has it: the newest list names and places it, any list may tell its range."""
+    newer = listed.day >= old["last_listed"]
+    first, last = min(old["first_listed"], listed.day), max(old["last_listed"], listed.day)
+    described = {**row, "source": listed.source} if newer else old
+    stated = [each for each in ((row, old) if newer else (old, row)) if each.get("expires_by") == "list"]
+    ranged = {field: stated[0][field] for field in RANGE} if stated else {}
+    kept = {field: value for field, value in described.items() if field not in RANGE}
+    return kept | ranged | {"first_listed": first, "last_listed": last}
+
+
+def ct_logs_toml(files: Iterable[Path], path: Path) -> str:
+    """The text of ct_logs.toml: the rows that are there, with what the lists add."""
+    logs: dict[str, dict[str, Any]] = {row["log_id"]: row for row in read_toml(path).get("log", [])}
+    for listed in sorted(map(read_log_list, files), key=lambda each: (each.day, each.source)):
+        for row in listed.rows:
+            if NOT_FOR_CLIENTS.search(row["description"]):
+                continue
+            new = {**row, "first_listed": listed.day, "last_listed": listed.day, "source": listed.source}
+            logs[row["log_id"]] = merged(logs.get(row["log_id"], new), row, listed)
+    text = header_of(path, "Certificate Transparency logs, past and present.") + "schema_version = 1\n"
+    for row in sorted(logs.values(), key=lambda row: (row["operator"], row["description"], row["log_id"])):
+        complete = row if "expires_by" in row else row | shard_of(row)
+        text += toml_table("log", {field: complete[field] for field in LOG if field in complete})
+    return text
+
+
 # --- manifest -------------------------------------------------------------------------------------------------------
 
 
@@ -453,6 +585,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--intermediates", type=Path, metavar="DIR", help="recorded intermediate certificates")
     parser.add_argument("--anchors", type=Path, metavar="DIR", help="old roots that recorded intermediates lead to")
     parser.add_argument("--chains", type=Path, metavar="DIR", help="recorded chains, leaf first")
+    parser.add_argument("--ct-logs", type=Path, nargs="+", metavar="FILE", help="recorded lists of CT logs")
     parser.add_argument("--built", type=dt.date.fromisoformat, metavar="DATE", help="new build date for the manifest")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
     return parser.parse_args(arguments)
@@ -481,6 +614,8 @@ def build(options: argparse.Namespace) -> dict[str, str]:
         issuers = tomllib.loads(texts["google_intermediates.toml"])["intermediate"]
         chains = load_folder(options.chains).values()
         texts["google_domains.toml"] = google_domains_toml(chains, issuers, TRUST / "google_domains.toml")
+    if options.ct_logs:
+        texts["ct_logs.toml"] = ct_logs_toml(options.ct_logs, TRUST / "ct_logs.toml")
     texts["MANIFEST.toml"] = manifest_toml(texts, version, options.built)
     return texts
 

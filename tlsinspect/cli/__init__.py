@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     _classify(commands)
     _inspect(commands)
     _trust(commands)
+    _cache(commands)
     _demo(commands)
     return top
 
@@ -111,6 +112,8 @@ def _scan(commands: Commands) -> None:
     _network(p)
     p.add_argument("--concurrency", type=int, default=32, metavar="N", help="attempts at a time (32)")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="attempts for each endpoint (1)")
+    _fetching(p)
+    p.add_argument("--at", metavar="TIME", help="judge as if it were this time, ISO 8601 with a zone (default: now)")
     _output(p, ("table", "json", "jsonl"))
     _verbose(p)
     _witness(p)
@@ -125,6 +128,10 @@ def _classify(commands: Commands) -> None:
     p.add_argument("--host", required=True, metavar="NAME", help="the name that was asked for")
     p.add_argument("--at", metavar="TIME", help="judge at this time, ISO 8601 with a zone (default: now)")
     p.add_argument("--authority", choices=("google", "public"), help="who must have signed (default: by the name)")
+    p.add_argument(
+        "--crl", action="append", default=[], metavar="FILE", help="a revocation list, DER or PEM; may be repeated"
+    )
+    p.add_argument("--ocsp", action="append", default=[], metavar="FILE", help="an OCSP answer, DER; may be repeated")
     _output(p, ("table", "json"))
     _witness(p)
     _trust_option(p)
@@ -153,6 +160,12 @@ def _trust(commands: Commands) -> None:
     _trust_option(p)
 
 
+def _cache(commands: Commands) -> None:
+    p = _command(commands, "cache", "show or clear the revocation lists and answers kept from earlier scans")
+    p.add_argument("action", choices=("show", "clear"))
+    _output(p, ("table", "json"))
+
+
 def _demo(commands: Commands) -> None:
     p = _command(commands, "demo", "scan an embedded network on loopback, with an interceptor and other troubles")
     p.add_argument("-o", "--output", metavar="FILE", help="write the result here instead of standard output")
@@ -169,6 +182,21 @@ def _network(p: argparse.ArgumentParser) -> None:
         help="connect here for that host and port; may be repeated",
     )
     p.add_argument("--timeout", type=float, default=15.0, metavar="S", help="for each attempt as a whole (15)")
+
+
+def _fetching(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--offline",
+        action="store_true",
+        help="handshakes only: ask nobody for revocation or the time; the cache counts",
+    )
+    p.add_argument("--no-cache", action="store_true", help="neither use nor keep what is fetched for revocation")
+    p.add_argument("--no-time-service", action="store_true", help="do not ask Google's signed time service")
+    p.add_argument(
+        "--allow-private-fetch",
+        action="store_true",
+        help="follow revocation addresses into private networks (laboratories)",
+    )
 
 
 def _output(p: argparse.ArgumentParser, formats: Sequence[str]) -> None:

@@ -1,18 +1,21 @@
 """``tlsinspect classify``"""
 
 import argparse
+import base64
+import re
 from datetime import UTC, datetime
 from typing import TextIO
 
-from tlsinspect.cli.output import destination
+from tlsinspect.cli.output import destination, read_time
 from tlsinspect.errors import UsageError
 from tlsinspect.files import read_bytes
 from tlsinspect.model import Assessment
 from tlsinspect.recorded import classify
 from tlsinspect.report import assessment_status
 from tlsinspect.report.as_json import classification
-from tlsinspect.text import printable
 from tlsinspect.trust import Trust, certificates_in
+
+_PEM_CRL = re.compile(rb"-----BEGIN X509 CRL-----([^-]+)-----END X509 CRL-----")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,7 +23,14 @@ def run(arguments: argparse.Namespace) -> int:
     chain = read_chain(arguments.file)
     at = read_time(arguments.at) if arguments.at is not None else datetime.now(UTC)
     assessment = classify(
-        chain, arguments.host, at=at, trust=trust, authority=arguments.authority, witness=arguments.witness
+        chain,
+        arguments.host,
+        at=at,
+        trust=trust,
+        authority=arguments.authority,
+        crls=[read_crl(name) for name in arguments.crl],
+        ocsp=[read_bytes(name) for name in arguments.ocsp],
+        witness=arguments.witness,
     )
     with destination(arguments.output) as out:
         if arguments.format == "json":
@@ -44,15 +54,14 @@ def read_chain(name: str) -> list[bytes]:
     return [raw]
 
 
-def read_time(text: str) -> datetime:
-    """A time with its zone. Raises UsageError."""
+def read_crl(name: str) -> bytes:
+    """A revocation list, DER, from a file in DER or PEM. Raises UsageError."""
+    raw = read_bytes(name)
+    found = _PEM_CRL.search(raw)
     try:
-        time = datetime.fromisoformat(text)
-        if time.tzinfo is None:
-            raise UsageError(f"--at {printable(text)}: in which time zone? write it as 2026-11-23T12:00:00Z")
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UsageError(f"--at {printable(text)}: not a time; write it as 2026-11-23T12:00:00Z") from None
+        return base64.b64decode(b"".join(found.group(1).split()), validate=True) if found else raw
+    except ValueError:
+        raise UsageError(f"{name}: broken PEM") from None
 
 
 def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:

@@ -13,8 +13,7 @@ from typing import TextIO
 
 from tlsinspect.certificate import Certificate, UnreadableError, quietly
 from tlsinspect.cli import fail
-from tlsinspect.cli.classify import read_time
-from tlsinspect.cli.output import destination, progress
+from tlsinspect.cli.output import destination, progress, read_time
 from tlsinspect.endpoints.target import bracketed, read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.described import Details
@@ -168,7 +167,14 @@ def _scan(hosts: Sequence[str], arguments: argparse.Namespace, trust: Trust) -> 
     plain = next((h for h in hosts if not read_target(h).tls), None)
     if plain is not None:
         raise UsageError(f"{printable(plain)}: there are no certificates on plain HTTP")
-    prepared = prepare(hosts, trust=trust, proxy=arguments.proxy, resolve=arguments.resolve, timeout=arguments.timeout)
+    prepared = prepare(
+        hosts,
+        trust=trust,
+        proxy=arguments.proxy,
+        resolve=arguments.resolve,
+        timeout=arguments.timeout,
+        offline=True,  # it shows certificates; whether they are revoked is for `scan` to ask
+    )
     with progress() as prepared.progress:
         return execute(prepared)
 

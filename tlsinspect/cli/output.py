@@ -6,12 +6,14 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
 from tlsinspect.model import Report
+from tlsinspect.text import printable
 
 # What the table draws with, for terminals and pipes that cannot encode it.
 _PLAIN = {"›": ">", "·": "-", "→": "->", "…": "...", "±": "+/-", "✔": "+", "✘": "x"}
@@ -85,3 +87,14 @@ def progress() -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("scanning", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def read_time(text: str) -> datetime:
+    """A time with its zone. Raises UsageError."""
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            raise UsageError(f"--at {printable(text)}: in which time zone? write it as 2026-11-23T12:00:00Z")
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"--at {printable(text)}: not a time; write it as 2026-11-23T12:00:00Z") from None

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlsinspect.cli.output import destination, progress, write_report
+from tlsinspect.cli.output import destination, progress, read_time, write_report
 from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import lines_of
 from tlsinspect.errors import UsageError
@@ -27,6 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
         concurrency=arguments.concurrency,
         repeat=arguments.repeat,
         witness=arguments.witness,
+        offline=arguments.offline,
+        cache=not arguments.no_cache,
+        time_service=not arguments.no_time_service,
+        allow_private_fetch=arguments.allow_private_fetch,
+        at=read_time(arguments.at) if arguments.at is not None else None,
     )
     title = prepared.profile.title + ("" if arguments.targets else f" ({prepared.profile.name})")
     threading.Thread(target=_load_ahead, args=(prepared.trust,), daemon=True).start()
@@ -41,7 +46,7 @@ def _load_ahead(trust: Trust) -> None:
     """Load what the judge and the table need while the network is waited for."""
     from tlsinspect.judge.words import wording
 
-    wording(), trust.interceptors, trust.google.store
+    wording(), trust.interceptors, trust.google.store, trust.ct_logs
 
 
 def _targets(typed: list[str]) -> Iterator[str]:

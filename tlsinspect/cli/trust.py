@@ -30,6 +30,9 @@ def _verify(trust: Trust, form: str, out: TextIO) -> None:
         "public roots": len(trust.public),
         "Google intermediate keys": len(trust.intermediates),
         "interceptors": len(trust.interceptors["interceptor"]),
+        "transparency logs": len(trust.ct_logs),
+        "revocation hosts": len(trust.revocation_hosts),
+        "keys of the time service": len(trust.time_keys),
     }
     if form == "json":
         out.write(

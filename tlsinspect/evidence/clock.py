@@ -1,9 +1,11 @@
 """What time it really is, and what that says about a certificate.
 
-Only proof makes bounds. A signed object cannot exist before its signer made it: `notBefore` of a proven chain, and the
-day the trust data was put together, are lower bounds. A `Date` header that came inside a session whose leaf Google
-signed bounds time from both sides, for whoever holds that leaf's key; a cache in between (`Age`) spoils it. Dates in a
-certificate nobody proved bound nothing: interceptors copy and shift them.
+Only proof makes bounds. A signed object cannot exist before its signer made it: `notBefore` of a proven chain, a CRL,
+an OCSP answer, a transparency timestamp and the day the trust data was put together are lower bounds, and no more than
+that, for all of them can be replayed later. Two things bound time from both sides: an answer of Google's signed time
+service to a nonce of ours, and a `Date` header inside a session whose leaf Google signed, for whoever holds that leaf's
+key; a cache in between (`Age`) spoils it. Dates in a certificate nobody proved bound nothing: interceptors copy and
+shift them. What merely suggests the time is in `clockhints`, and decides nothing.
 
 Every bound is kept as an offset from the local clock, so that bounds taken seconds apart can be put together.
 """
@@ -19,6 +21,8 @@ from tlsinspect.model import ClockEstimate, Confidence, HttpAnswer
 SLACK = timedelta(minutes=5)  # what a clock may be off before it is said; Chromium's allowance too
 ABSURD = timedelta(days=365 * 100)  # no server's clock is that wrong, and dates end at the year 9999
 RESOLUTION = timedelta(seconds=1)  # of the Date header, which is truncated
+SERVICE_SKEW = timedelta(seconds=10)  # what Chromium allows the time service's own clock
+TIME_SERVICE = "Google's signed time service"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,20 @@ def witness(host: str, leaf_key: str, http: HttpAnswer | None, google: bool) -> 
     return Witness(host, leaf_key, lo=http.date - http.received, hi=http.date + RESOLUTION - http.sent, google=google)
 
 
+def service_witness(told: datetime, sent: datetime, received: datetime) -> Witness:
+    """What the signed time service says: `told` was true at some moment between the local times around the exchange."""
+    return Witness(TIME_SERVICE, "", lo=told - received - SERVICE_SKEW, hi=told - sent + SERVICE_SKEW)
+
+
+@dataclass(frozen=True)
+class Since:
+    """A moment that has passed, for something was signed at it."""
+
+    time: datetime
+    source: str
+    leaf_key: str = ""  # SPKI SHA-256 of the leaf whose own certificate says so; "" where it does not depend on one
+
+
 @dataclass(frozen=True)
 class Camp:
     """Leaves whose sessions tell the same time: its offset from the local clock lies in [lo, hi]."""
@@ -58,6 +76,7 @@ class Interval:
     hi: datetime
     sure: bool
     contested: bool = False
+    alone: bool = False  # nobody but the leaf that is judged says so
 
 
 @dataclass(frozen=True)
@@ -67,34 +86,53 @@ class Bounds:
     local: datetime
     released: datetime  # the day the trust data was put together
     witnesses: tuple[Witness, ...] = ()
-    proven_since: tuple[tuple[str, datetime], ...] = ()  # (leaf key, notBefore) of each proven chain
+    since: tuple[Since, ...] = ()
+    service: Witness | None = None  # of the signed time service
     exact: bool = False  # the caller chose the time: it is the true one and the local one
 
     def lower(self, without: str = "") -> datetime:
         """A time that has certainly passed; `without` leaves out what the leaf with this key says."""
-        if self.exact:
-            return self.local
-        newest = next((since for key, since in self._latest if key != without), self.released)
-        return max(newest, self.released)
+        return self.local if self.exact else self.newest(without).time
+
+    def newest(self, without: str = "") -> Since:
+        """The lower bound and what makes it."""
+        data = Since(self.released, "the day the trust data was put together")
+        return max((data, *(s for s in self._latest if s.leaf_key != without or not without)), key=lambda s: s.time)
+
+    @cached_property
+    def told(self) -> Witness | None:
+        """The time service's word, unless something signed later already exists."""
+        service = self.service
+        past = service is not None and self.local + service.hi < self.lower() - SLACK
+        return None if past else service
 
     @cached_property
     def dropped(self) -> tuple[Witness, ...]:
-        """Witnesses whose time has certainly passed: a replay, or a server with a wrong clock."""
-        return tuple(w for w in self.witnesses if self.local + w.hi < self.lower(without=w.leaf_key) - SLACK)
+        """Witnesses whose time has certainly passed, or is not the time service's: a replay, or a wrong clock."""
+        return tuple(w for w in self.witnesses if self._is_wrong(w))
+
+    def _is_wrong(self, w: Witness) -> bool:
+        told = self.told
+        if told is not None and (w.hi < told.lo - SLACK or w.lo > told.hi + SLACK):
+            return True
+        return self.local + w.hi < self.lower(without=w.leaf_key) - SLACK
 
     def interval(self, leaf_key: str = "") -> Interval | None:
         """True time, for judging the leaf with this key; None where nothing bounds it from above.
 
-        A leaf is judged by others' clocks: whoever stole an expired key would send a Date that fits it. Where the
-        others disagree the most of them are believed, the local clock counting as one more. A single one is not
-        believed against the local clock and the leaf's own word: then only what all imply is decided.
+        The time service answers a nonce of ours: nobody else can say it. Without it, a leaf is judged by others'
+        clocks: whoever stole an expired key would send a Date that fits it. Where the others disagree the most of them
+        are believed, the local clock counting as one more. A single one is not believed against the local clock and
+        the leaf's own word: then only what all imply is decided.
         """
         if self.exact:
             return Interval(self.local, self.local, sure=True)
+        if self.told is not None:
+            return Interval(self.local + self.told.lo, self.local + self.told.hi, sure=True)
         camps = [camp for camp in self._camps if camp.keys - {leaf_key}]
         own = self._own(leaf_key)
         if not camps:
-            return self._at([own], sure=False) if own else None
+            return replace(self._at([own], sure=False), alone=True) if own else None
         votes = sorted(((len(c.keys - {leaf_key}) + self._agrees(c), c) for c in camps), key=lambda vote: -vote[0])
         contested = len(camps) > 1
         if contested and votes[0][0] == votes[1][0]:
@@ -128,21 +166,22 @@ class Bounds:
         return found
 
     @cached_property
-    def _latest(self) -> list[tuple[str, datetime]]:
-        """Of the lower bounds the latest two of different leaves: whichever is left out, one of them answers.
+    def _latest(self) -> list[Since]:
+        """Of the lower bounds the latest two that do not rest on the same leaf: whichever is left out, one of them
+        answers.
 
         A leaf whose own session says that its notBefore has not come yet proves no bound.
         """
         told: dict[str, datetime] = {}
         for w in self.witnesses:
             told[w.leaf_key] = max(told.get(w.leaf_key, FIRST_MOMENT), self.local + w.hi + SLACK)
-        believed = [(key, since) for key, since in self.proven_since if key not in told or told[key] >= since]
-        found: dict[str, datetime] = {}
-        for key, since in sorted(believed, key=lambda each: each[1], reverse=True):
-            found.setdefault(key, since)
-            if len(found) == 2:
+        believed = [s for s in self.since if s.leaf_key not in told or told[s.leaf_key] >= s.time]
+        found: dict[str, Since] = {}
+        for each in sorted(believed, key=lambda s: s.time, reverse=True):
+            found.setdefault(each.leaf_key, each)
+            if len(found) == 2 or not each.leaf_key:
                 break
-        return list(found.items())
+        return list(found.values())
 
     @cached_property
     def _kept(self) -> list[Witness]:
@@ -162,24 +201,24 @@ class Bounds:
         return camps
 
     def best(self) -> datetime:
-        """One moment to reckon ages by: true time as far as it is proven, else the local clock."""
+        """One moment to reckon ages by: true time as far as it is proven, else the local clock, unless that shows a
+        time that has passed."""
         interval = self.interval()
-        return interval.lo if interval else self.local
+        return interval.lo if interval else max(self.local, self.lower())
 
     def estimate(self) -> ClockEstimate:
         """The interval a report prints."""
         interval = self.interval()
         if interval is None:
-            newest = max((since for _, since in self.proven_since), default=self.released)
-            source = (
-                "notBefore of a proven certificate"
-                if newest > self.released
-                else "the day the trust data was put together"
-            )
-            return ClockEstimate(self.local, lo=max(newest, self.released), hi=None, sources=(source,))
+            newest = self.newest()
+            return ClockEstimate(self.local, lo=newest.time, hi=None, sources=(newest.source,))
+        if self.exact:
+            return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=("chosen by the caller",))
         hosts = sorted({w.host for w in self._kept if w.google})
-        sources = ("chosen by the caller",) if self.exact else tuple(f"Date of {host}" for host in hosts)
-        return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=sources)
+        service = (TIME_SERVICE,) if self.told else ()
+        return ClockEstimate(
+            self.local, lo=interval.lo, hi=interval.hi, sources=(*service, *(f"Date of {host}" for host in hosts))
+        )
 
 
 class Dates(StrEnum):
@@ -198,7 +237,7 @@ class DateVerdict:
     confidence: Confidence
     proven: bool  # true time is bounded from both sides
     contested: bool = False  # proven sessions contradict each other about the time
-    likelier: str = ""  # for UNDECIDED: expired or clock
+    likelier: str = ""  # for UNDECIDED: expired or clock, as `clockhints` has it
 
 
 def judge_dates(not_before: datetime, not_after: datetime, bounds: Bounds, leaf_key: str) -> DateVerdict:
@@ -210,7 +249,10 @@ def judge_dates(not_before: datetime, not_after: datetime, bounds: Bounds, leaf_
     truth = _side(interval.lo, interval.hi, not_before, not_after)
     contested = interval.contested
     if truth is None:
-        return replace(_undecided(bounds.local, not_after), contested=contested)
+        return replace(_UNDECIDED, contested=contested)
+    if truth is Dates.VALID and here is truth and interval.alone:
+        # The leaf's own word and this machine's clock: whoever stole an expired key would have both agree.
+        return DateVerdict(truth, Confidence.STRONG, proven=False, contested=contested)
     if truth is Dates.VALID and here is not Dates.VALID:
         sure = Confidence.CERTAIN if interval.sure else Confidence.LIKELY
         return DateVerdict(Dates.SKEWED, sure, proven=True, contested=contested)
@@ -232,7 +274,7 @@ def _without_witness(
         # The certificate exists, so its notBefore has passed: the clock is behind (RFC 5280 §4.1.2.5 has no other
         # reading for a certificate in use).
         return DateVerdict(Dates.SKEWED, Confidence.CERTAIN, proven=True)
-    return _undecided(bounds.local, not_after)
+    return _UNDECIDED
 
 
 def _side(lo: datetime, hi: datetime, not_before: datetime, not_after: datetime) -> Dates | None:
@@ -244,10 +286,7 @@ def _side(lo: datetime, hi: datetime, not_before: datetime, not_after: datetime)
     return Dates.VALID if not_before <= lo and hi <= not_after else None
 
 
-def _undecided(local: datetime, not_after: datetime) -> DateVerdict:
-    """Chromium calls a certificate recently expired for 28 days; past that, a wrong clock is the likelier cause."""
-    likelier = "clock" if local - not_after > timedelta(days=28) else "expired"
-    return DateVerdict(Dates.UNDECIDED, Confidence.CERTAIN, proven=False, likelier=likelier)
+_UNDECIDED = DateVerdict(Dates.UNDECIDED, Confidence.CERTAIN, proven=False)
 
 
 def skew(bounds: Bounds) -> tuple[timedelta, timedelta | None] | None:

@@ -70,6 +70,7 @@ class Path:
     not_after: datetime = LAST_MOMENT
     defect: str | None = None  # why cryptography's verifier refuses inside the window
     claimed_authority: str | None = None  # the name impersonated, or of the unknown intermediate
+    completed: bool = False  # with a certificate that was not presented
 
     @property
     def leaf(self) -> Certificate:
@@ -92,16 +93,22 @@ class Path:
 
 
 def find_path(
-    chain: tuple[bytes, ...], host: str, authority: Authority, at: datetime, trust: Trust, file: Anchors | None = None
+    chain: tuple[bytes, ...],
+    host: str,
+    authority: Authority,
+    at: datetime,
+    trust: Trust,
+    file: Anchors | None = None,
+    fetched: tuple[bytes, ...] = (),
 ) -> Path:
-    """Find who signed the first certificate of `chain` (DER, as presented).
+    """Find who signed the first certificate of `chain` (DER, as presented), with the help of what was `fetched`.
 
     `at` only chooses among several valid paths; the answer itself knows no date. Only the first certificate is the
     leaf: a genuine chain behind a foreign leaf proves nothing.
     """
-    path = _find_path(chain, host, authority, trust, file, None)
+    path = _find_path(chain, host, authority, trust, file, fetched, None)
     if not path.not_before <= at <= path.not_after and path.certificates and _inside(path.leaf, at):
-        return _find_path(chain, host, authority, trust, file, at)
+        return _find_path(chain, host, authority, trust, file, fetched, at)
     return path
 
 
@@ -112,13 +119,30 @@ def _find_path(
     authority: Authority,
     trust: Trust,
     file: Anchors | None,
+    fetched: tuple[bytes, ...],
+    at: datetime | None,
+) -> Path:
+    path = _search(chain, host, authority, trust, file, fetched, at)
+    if not fetched:
+        return path
+    alone = {c.der for c in path.certificates[1:]} & set(fetched) - set(chain)
+    return replace(path, completed=bool(alone))
+
+
+def _search(
+    chain: tuple[bytes, ...],
+    host: str,
+    authority: Authority,
+    trust: Trust,
+    file: Anchors | None,
+    fetched: tuple[bytes, ...],
     at: datetime | None,
 ) -> Path:
     try:
         leaf = Certificate(chain[0])
     except UnreadableError:
         return Path(Signer.UNREADABLE)
-    pool = readable(chain[1:])
+    pool = tuple(dict.fromkeys(readable(chain[1:]) + readable(fetched)))
     search = _Search(leaf, pool, host, at)
     for signer, anchors in _stores(authority, trust, file):
         path = search.to_anchors(signer, anchors)

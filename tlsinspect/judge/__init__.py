@@ -4,31 +4,29 @@
 all observations of a run prove together (the time, shared keys), then each endpoint by itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
-from tlsinspect.evidence.clock import Bounds, witness
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
 from tlsinspect.evidence.path import Path, Signer, readable
 from tlsinspect.judge.establish import Context, Established, Sighting, establish, sight
 from tlsinspect.judge.findings import findings
+from tlsinspect.judge.moment import bounds_of, hints_of
 from tlsinspect.judge.rules import WORST_FIRST, decide
 from tlsinspect.judge.values import values
 from tlsinspect.judge.words import explanation, finding, remedy
 from tlsinspect.model import (
     Assessment,
     Attribution,
-    Basis,
     Endpoint,
     Failure,
     Observation,
     Reason,
 )
 from tlsinspect.text import one_line
-from tlsinspect.trust import Anchors, Trust
 
 
 @dataclass(frozen=True)
@@ -39,36 +37,30 @@ class Observed:
     observations: tuple[Observation, ...]
 
 
-def judge_run(
-    observed: Sequence[Observed],
-    trust: Trust,
-    local: datetime,
-    *,
-    basis: Basis = Basis.LIVE,
-    vouched: bool = False,
-    portal: str = "",
-    files: Mapping[str, Anchors] | None = None,
-    witness: bool = False,
-) -> tuple[tuple[Assessment, ...], Bounds]:
+@dataclass(frozen=True)
+class Judged:
+    """A run, judged."""
+
+    assessments: tuple[Assessment, ...]  # one an endpoint, in order
+    context: Context  # what the run as a whole knows: the time above all
+
+
+def judge_run(observed: Sequence[Observed], context: Context, aside: Sequence[Observed] = ()) -> Judged:
     """Judge a run: one assessment an endpoint, in order, and what the run proves about the time.
 
-    `local` is the local clock at one moment of the run; for what was recorded it is the true time too. `portal` says
-    how a captive portal showed itself on this network, if it did. `files` holds the authorities that endpoints name,
-    by path. With `witness`, OpenSSL and certvalidator are asked for their opinion of each path.
+    `context` is what is known beside the observations, with nothing but the local clock in its bounds; what the
+    observations prove together is added here. `aside` was observed only for the time it tells.
     """
-    context = Context(
-        trust,
-        Bounds(local, trust.released, exact=basis is Basis.RECORDED),
-        basis,
-        vouched,
-        portal,
-        files or {},
-        witness,
-    )
     sightings = [[_sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
     everything = [s for each in sightings for s in each]
-    context = replace(context, bounds=_time(everything, context), shared=shared_keys(_foreign(everything)))
-    return tuple(_assess(each, context) for each in sightings), context.bounds
+    telling = [*everything, *(_sight(o.endpoint, seen, context) for o in aside for seen in o.observations)]
+    context = replace(
+        context,
+        bounds=bounds_of(telling, context),
+        hints=hints_of(telling, context),
+        shared=shared_keys(_foreign(everything)),
+    )
+    return Judged(tuple(_assess(each, context) for each in sightings), context)
 
 
 def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
@@ -82,23 +74,6 @@ def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
 def _failed(endpoint: Endpoint, seen: Observation, defect: Exception, context: Context) -> Sighting:
     failure = Failure(seen.stage, Reason.INTERNAL, f"{type(defect).__name__}: {one_line(defect)}")
     return Sighting(endpoint, replace(seen, failure=failure), None, context.basis)
-
-
-def _time(sightings: Sequence[Sighting], context: Context) -> Bounds:
-    """Bounds on true time from every session whose leaf is proven."""
-    witnesses, since = [], []
-    for s in sightings:
-        if s.path is None or not s.proven:
-            continue
-        key = s.path.leaf.spki_sha256
-        google = s.path.signer in (Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE)
-        if google:
-            since.append((key, s.path.not_before))
-        live = context.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
-        told = witness(s.endpoint.host, key, s.seen.http, google) if live else None
-        if told is not None:
-            witnesses.append(told)
-    return replace(context.bounds, witnesses=tuple(witnesses), proven_since=tuple(since))
 
 
 def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
@@ -152,6 +127,8 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         issuer=_issuer(path),
         issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
         path=_titles(established),
+        revocation=established.revocation,
+        timestamps=established.timestamps,
         not_after=_leaf_end(path),
         observations=(seen,),
     )
@@ -180,4 +157,4 @@ def _leaf_end(path: Path | None) -> datetime | None:
     return path.leaf.not_after if path is not None and path.certificates else None
 
 
-__all__ = ["Observed", "judge_run"]
+__all__ = ["Judged", "Observed", "judge_run"]

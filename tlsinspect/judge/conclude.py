@@ -1,40 +1,78 @@
-"""What a run says as a whole: findings that belong to no single endpoint."""
+"""What a run says as a whole: findings that belong to no single endpoint, and the time."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from tlsinspect.evidence.clock import Bounds, skew
-from tlsinspect.judge.words import finding, skew_sentence
-from tlsinspect.model import Assessment, Finding, Reach, Reachability, Verdict
-from tlsinspect.trust import Trust
+from tlsinspect.evidence.clock import skew
+from tlsinspect.evidence.clockhints import hints
+from tlsinspect.judge import Judged
+from tlsinspect.judge.establish import Context
+from tlsinspect.judge.words import day, finding, skew_seconds, skew_sentence
+from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
+
+_SILENT = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
 
-def conclusions(
-    assessments: Sequence[Assessment], reached: Sequence[Reachability], bounds: Bounds, trust: Trust
-) -> tuple[Finding, ...]:
+def clock_of(judged: Judged) -> ClockEstimate:
+    """What is proven of the time, and beside it what is only assumed or suggested."""
+    context = judged.context
+    estimate = context.bounds.estimate()
+    until = context.hints.assumed(context.bounds) if estimate.hi is None else None
+    return replace(estimate, assumed_hi=until.time if until else None, hints=tuple(f.sentence for f in _hints(context)))
+
+
+def _hints(context: Context) -> Iterator[Finding]:
+    for hint in hints(context.hints, context.bounds):
+        yield finding(hint.code, hint.values)
+
+
+def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
-    return tuple(_conclusions(assessments, reached, bounds, trust))
-
-
-def _conclusions(
-    assessments: Sequence[Assessment], reached: Sequence[Reachability], bounds: Bounds, trust: Trust
-) -> Iterator[Finding]:
-    found = [a for a in assessments if a.verdict is Verdict.INTERCEPTED]
-    intercepted = [a.endpoint.host for a in found]
-    if intercepted:
-        always = not any(f.code == "mixed" for a in found for f in a.findings)
-        code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
-        yield finding(code, {"hosts": ", ".join(intercepted), "n": str(len(intercepted)), "of": str(len(assessments))})
-    off = skew(bounds)
-    if off is not None:
-        yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", {"skew": skew_sentence(off)})
+    context = judged.context
+    found = [*_asked_time(context), *_intercepted(judged.assessments), *_clock(context)]
     portal = next((r for r in reached if r.portal), None)
     if portal is not None:
-        yield finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"})
-        return  # nothing else on this network is as it will be once somebody has signed in
-    silent = [r.endpoint.host for r in reached if r.result in (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)]
+        # Nothing else on this network is as it will be once somebody has signed in.
+        return (*found, finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"}))
+    return (*found, *_port_80(judged, reached), *_data(context))
+
+
+def _asked_time(context: Context) -> Iterator[Finding]:
+    if context.bounds.exact:
+        yield finding("judged-at", {"at": day(context.bounds.local)})
+
+
+def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
+    found = [a for a in assessments if a.verdict is Verdict.INTERCEPTED]
+    hosts = [a.endpoint.host for a in found]
+    if hosts:
+        always = not any(f.code == "mixed" for a in found for f in a.findings)
+        code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
+        yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
+
+
+def _clock(context: Context) -> Iterator[Finding]:
+    off = skew(context.bounds)
+    if off is not None:
+        code = "clock-ahead" if off[0] > timedelta(0) else "clock-behind"
+        yield finding(code, {"skew": skew_sentence(off), **skew_seconds(off)})
+
+
+def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:
+    silent = [r.endpoint.host for r in reached if r.result in _SILENT]
     if silent:
         yield finding("port-80-blocked", {"hosts": ", ".join(silent)})
-    if trust.is_old(bounds.best()):
-        age = {"data_date": trust.facts.date, "data_age": str(trust.age_days(bounds.best()))}
+    rows = {row.host: row for row in judged.context.trust.revocation_hosts}
+    asked = {r.endpoint.host for r in reached if not r.named}
+    named = [r.endpoint.host for r in reached if r.named]
+    missed = [host for host in named if host not in rows or not rows[host].on_help_page]
+    if asked and missed:
+        yield finding("allow-list-misses", {"hosts": ", ".join(missed)})
+
+
+def _data(context: Context) -> Iterator[Finding]:
+    now = context.bounds.best()
+    if context.trust.is_old(now):
+        age = {"data_date": context.trust.facts.date, "data_age": str(context.trust.age_days(now))}
         yield finding("trust-data-old", age)

@@ -2,18 +2,31 @@
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.attribution import Listed, listed
-from tlsinspect.evidence.clock import Bounds, DateVerdict, judge_dates
+from tlsinspect.evidence.clock import Bounds, Dates, DateVerdict, judge_dates
+from tlsinspect.evidence.clockhints import Hints, likelier
 from tlsinspect.evidence.crosshost import Shared
+from tlsinspect.evidence.gathered import Evidence, Learnt, learn
 from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer, find_path
+from tlsinspect.evidence.transparency import sct_lists_in, summary, timestamps
 from tlsinspect.http1 import HeadReader, NotHttpError, TooLongError
-from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
-from tlsinspect.model import Authority, Basis, Endpoint, Observation, Reason, Stage
+from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact, SctFact
+from tlsinspect.model import (
+    Authority,
+    Basis,
+    Endpoint,
+    Observation,
+    Reason,
+    Revocation,
+    RevocationStatus,
+    Stage,
+    Timestamp,
+)
 from tlsinspect.trust import Anchors, Trust
 
 REFUSALS = (403, 451)  # statuses with which a filter says no
@@ -31,6 +44,8 @@ class Context:
     files: Mapping[str, Anchors] = field(default_factory=dict)  # authority files, by path
     witness: bool = False  # ask OpenSSL and certvalidator for their opinion
     shared: Shared = field(default_factory=Shared)
+    evidence: Evidence = field(default_factory=Evidence)
+    hints: Hints = field(default_factory=Hints)
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,8 @@ class Established:
     path: Path | None
     dates: DateVerdict | None
     listed: Listed | None
+    revocation: tuple[RevocationStatus, ...] = ()
+    timestamps: tuple[Timestamp, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,13 +68,27 @@ class Sighting:
     seen: Observation
     path: Path | None  # None where no certificate was seen
     basis: Basis
+    timestamps: tuple[Timestamp, ...] = ()
+    learnt: tuple[Learnt, ...] = ()  # of each certificate below the anchor, leaf first, where proven
 
     @property
     def proven(self) -> bool:
         """Whether who must have signed did: the same answer as `Facts.proven`, before there are facts."""
         if self.path is None:
             return False
-        return Facts(authority=self.endpoint.authority, signer=self.path.signer.value, basis=self.basis).proven
+        return Facts(
+            authority=self.endpoint.authority, signer=self.path.signer.value, basis=self.basis, scts=self.scts
+        ).proven
+
+    @property
+    def google(self) -> bool:
+        """Whether one of Google's own keys stands behind it."""
+        ours = (Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE)
+        return self.path is not None and self.path.signer in ours and self.proven
+
+    @property
+    def scts(self) -> SctFact:
+        return summary(self.timestamps) if self.path is not None and len(self.path.certificates) > 1 else "unchecked"
 
 
 def sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
@@ -66,8 +97,28 @@ def sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
         return Sighting(endpoint, seen, Path(Signer.UNREADABLE) if unreadable else None, context.basis)
     anchors = context.files.get(endpoint.authority_file or "")
     at = context.bounds.local
-    path = find_path(seen.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors)
-    return Sighting(endpoint, seen, path, context.basis)
+    path = find_path(
+        seen.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors, context.evidence.issuers
+    )
+    return _vouched(Sighting(endpoint, seen, path, context.basis), path, context)
+
+
+_ANCHORED = {Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE, Signer.GOOGLE_ALTERNATE, Signer.GOOGLE_HISTORICAL,
+             Signer.FILE, Signer.PUBLIC}  # fmt: skip
+
+
+def _vouched(sighting: Sighting, path: Path, context: Context) -> Sighting:
+    """With what logs and revocation say of a path to an anchor, at no particular time."""
+    if path.signer not in _ANCHORED or len(path.certificates) < 2:
+        return sighting
+    staple = sighting.seen.tls.staple if sighting.seen.tls else None
+    lists = sct_lists_in(staple, path.leaf.serial) if staple else ()
+    stamped = replace(sighting, timestamps=timestamps(path.leaf, path.certificates[1], lists, context.trust))
+    if not stamped.proven:
+        return stamped
+    pairs = zip(path.certificates[:-1], path.certificates[1:], strict=True)
+    learnt = [learn(c, i, context.evidence, staple if c is path.leaf else None) for c, i in pairs]
+    return replace(stamped, learnt=tuple(learnt))
 
 
 def establish(sighting: Sighting, context: Context) -> Established:
@@ -89,8 +140,9 @@ def establish(sighting: Sighting, context: Context) -> Established:
 
 def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: bool) -> Established:
     endpoint, leaf, proven = sighting.endpoint, path.leaf, sighting.proven
-    dates = judge_dates(path.not_before, path.not_after, context.bounds, leaf.spki_sha256) if proven else None
+    dates = _dates(path, context) if proven else None
     found = listed(path.certificates, context.trust)
+    revocation = tuple(learnt.at(context.bounds.best()) for learnt in sighting.learnt)
     facts = Facts(
         authority=endpoint.authority,
         basis=context.basis,
@@ -102,6 +154,8 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
         shared_key=_shared(path, context.shared),
         outdated=context.trust.is_outdated(context.bounds.best()),
         possession=_possession(sighting.seen, context),
+        revoked=any(status.state is Revocation.REVOKED for status in revocation),
+        scts=sighting.scts,
         dates=dates.dates.value if dates else "valid",
         dates_confidence=dates.confidence if dates else Facts().dates_confidence,
         defect=path.defect is not None or leaf.flaw is not None,
@@ -110,7 +164,14 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
         time_contested=dates.contested if dates else False,
         stand_in=_stand_in(endpoint, context),
     )
-    return Established(facts, path, dates, found)
+    return Established(facts, path, dates, found, revocation, sighting.timestamps)
+
+
+def _dates(path: Path, context: Context) -> DateVerdict:
+    judged = judge_dates(path.not_before, path.not_after, context.bounds, path.leaf.spki_sha256)
+    if judged.dates is not Dates.UNDECIDED:
+        return judged
+    return replace(judged, likelier=likelier(context.hints, context.bounds.local, path.not_after))
 
 
 def _stand_in(endpoint: Endpoint, context: Context) -> bool:

@@ -8,8 +8,18 @@ from tlsinspect.evidence.clock import skew
 from tlsinspect.evidence.path import Path, readable, signed
 from tlsinspect.judge.establish import Context, Established, host_of
 from tlsinspect.judge.rules import Decision
-from tlsinspect.judge.words import finding, rule_finding
-from tlsinspect.model import Attribution, Authority, Finding, Observation, Reason, Verdict
+from tlsinspect.judge.words import finding, rule_finding, skew_seconds
+from tlsinspect.model import (
+    Attribution,
+    Authority,
+    Finding,
+    Observation,
+    Reason,
+    Revocation,
+    RevocationReason,
+    RevocationStatus,
+    Verdict,
+)
 
 _OLD_PROTOCOLS = {"SSLv3", "TLSv1", "TLSv1.1"}
 
@@ -33,6 +43,8 @@ def findings(
         *_certificate(established, context, words),
         *_handshake(seen, established.facts.authority is Authority.GOOGLE),
         *_answers(seen, words),
+        *_revocation(established),
+        *_transparency(established, words),
         *(finding(cap, {}, words) for cap in decision.caps),
         *_witnesses(seen, established, context),
         *_run(decision, established, context, words),
@@ -54,7 +66,7 @@ def _signer(decision: Decision, established: Established, words: Mapping[str, st
         yield finding("not-google", {}, words)
     if facts.signer == "google-alternate" and decision.verdict is not Verdict.GENUINE:
         yield finding("root-alternate", {}, words)
-    if facts.signer == "unknown-intermediate":
+    if facts.signer == "unknown-intermediate" or path.completed:
         yield finding("chain-incomplete", {}, words)
 
 
@@ -151,12 +163,47 @@ def _witnesses(seen: Observation, established: Established, context: Context) ->
         yield finding(f"witness-{said.witness.lower()}", values)
 
 
+# What an unknown answer is called; everything else is `revocation-unavailable`.
+_UNKNOWN = {
+    RevocationReason.OFFLINE: "revocation-not-checked",
+    RevocationReason.STALE: "revocation-stale",
+    RevocationReason.BLOCK_PAGE: "revocation-block-page",
+}
+
+
+def _revocation(established: Established) -> Iterator[Finding]:
+    """What is known of the revocation of each certificate below the anchor: one finding a kind of answer."""
+    said: dict[str, list[RevocationStatus]] = {}
+    for status in established.revocation:
+        code = "not-revoked" if status.state is Revocation.GOOD else "revocation-unavailable"
+        code = _UNKNOWN.get(status.reason, code) if status.reason and status.state is Revocation.UNKNOWN else code
+        if status.state is not Revocation.REVOKED:  # a row of the table says that
+            said.setdefault(code, []).append(status)
+    for code, statuses in said.items():
+        certificates = ", ".join(f'"{status.subject}"' for status in statuses)
+        reasons = ", ".join(dict.fromkeys(str(status.reason) for status in statuses if status.reason))
+        detail = "; ".join(dict.fromkeys(status.sentence for status in statuses if status.sentence))
+        yield finding(code, {"certificates": certificates, "reasons": reasons, "detail": detail})
+
+
+def _transparency(established: Established, words: Mapping[str, str]) -> Iterator[Finding]:
+    if not established.facts.proven or established.facts.scts == "unchecked":
+        return
+    valid = [stamp for stamp in established.timestamps if stamp.result == "valid"]
+    unknown = [stamp for stamp in established.timestamps if stamp.result == "unknown-log"]
+    if valid:
+        operators = ", ".join(sorted({stamp.operator for stamp in valid}))
+        yield finding("sct-valid", {"n": str(len(valid)), "operators": operators})
+    if unknown:
+        yield finding("sct-unknown-log", {"n": str(len(unknown))}, words)
+    if not established.timestamps:
+        yield finding("sct-absent")
+
+
 def _run(decision: Decision, established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
     facts = established.facts
     if facts.proven and facts.seen:
         yield from clock_findings(context, words)
-        if not facts.revoked:
-            yield finding("revocation-not-checked")
     if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
         yield finding("portal-on-network", {}, words)
     if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best()):
@@ -167,7 +214,6 @@ def clock_findings(context: Context, words: Mapping[str, str]) -> Iterator[Findi
     """What is proven of the local clock."""
     off = skew(context.bounds)
     if off is not None:
-        seconds = {"least_seconds": str(int(off[0].total_seconds()))}
-        yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", seconds, words)
+        yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", skew_seconds(off), words)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})

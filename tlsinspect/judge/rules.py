@@ -38,7 +38,8 @@ NameFact = Literal["claimed", "cn-only", "other-google", "other", "none"]
 ListedFact = Literal["", "known-forgery", "leaked-key", "state-interception"]
 DatesFact = Literal["valid", "expired", "not-yet-valid", "skewed", "undecided"]
 PossessionFact = Literal["proven", "failed", "unproven"]
-SctFact = Literal["unchecked", "verified", "absent", "unknown-log", "invalid"]
+# Verified: logs of at least two operators vouch, as browsers demand.
+SctFact = Literal["unchecked", "verified", "one-operator", "absent", "unknown-log", "invalid"]
 # Why no certificate was seen.
 AbsenceFact = Literal[
     "",

@@ -5,7 +5,7 @@ from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.clock import skew
 from tlsinspect.judge.establish import Context, Established, plain_http, portal_in
 from tlsinspect.judge.words import day, skew_sentence, span
-from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Observation, Reason
+from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Observation, Reason, Revocation
 
 # What a reason means, for people. `{detail}` of a failure is added where it says more.
 REASONS: dict[Reason, str] = {
@@ -136,7 +136,20 @@ def _certificate_values(seen: Observation, established: Established, context: Co
         "listed": found.name if found else "",
         "incident": found.incident if found else "",
         "proof": _proof(established, context),
+        "had_from": "; it was had from elsewhere" if path.completed else "",
+        "false_log": next((t.log for t in established.timestamps if t.result == "invalid"), "unknown"),
+        **_revoked(established),
     }
+
+
+def _revoked(established: Established) -> dict[str, str]:
+    """Which certificate of the path is revoked, and by whose word."""
+    found = next(((i, s) for i, s in enumerate(established.revocation) if s.state is Revocation.REVOKED), None)
+    if found is None:
+        return {}
+    place, status = found
+    what = "The certificate" if place == 0 else "The authority"
+    return {"revoked_what": f'{what} "{status.subject}"', "revoked_words": status.sentence}
 
 
 def _likelier(established: Established) -> str:

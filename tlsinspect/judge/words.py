@@ -1,5 +1,6 @@
 """Sentences for people, from `wording.toml`. Every value passes `printable` first: names are written by strangers."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -85,3 +86,10 @@ def skew_sentence(off: tuple[timedelta, timedelta | None] | None) -> str:
     if most is None:
         return f"it is at least {span(least)} {direction}"
     return f"it is about {span(least + (most - least) / 2)} {direction}"
+
+
+def skew_seconds(off: tuple[timedelta, timedelta | None]) -> dict[str, str]:
+    """The same for programs, in whole seconds outward; what is not bounded is not there."""
+    least, most = off
+    ends = {"least_seconds": str(math.floor(least.total_seconds()))}
+    return ends if most is None else {**ends, "most_seconds": str(math.ceil(most.total_seconds()))}

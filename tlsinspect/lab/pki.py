@@ -1,12 +1,13 @@
 """Authorities that look like Google's, authorities that look like interceptors', and what they issue.
 
-Three layers, each usable alone:
+Four layers, each usable alone:
 
 * :func:`new_key` and :class:`Authority` issue anything, well made or not; every deviation is an argument of
   :meth:`Authority.issue`.
 * :class:`LeafStyle` holds the habits of one issuer: extensions, lifetime, kind of key, subject.
+* :class:`Log` and :class:`TimeService` sign what Google's counterparts sign: timestamps of certificates, and the time.
 * :func:`google_like`, :func:`fiddler`, :func:`zscaler`, :func:`plain_corporate`, :func:`impersonator` and
-  :func:`cases` put the two together into the shapes that a client of Google meets.
+  :func:`cases` put them together into the shapes that a client of Google meets.
 
 The time is an argument (``now``), never read.  Keys stay in memory unless :meth:`Issued.write` is called.  The
 Google-like authorities are limited to a list of names and to loopback addresses, and live for days: a copy of one that
@@ -15,22 +16,25 @@ ends up in somebody's trust store does little harm, and not for long.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import json
 import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import parse_qs
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.name import _ASN1Type
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 __all__ = [
     "GOOGLE_STYLE",
@@ -42,7 +46,9 @@ __all__ = [
     "Issued",
     "KeyKind",
     "LeafStyle",
+    "Log",
     "PrivateKey",
+    "TimeService",
     "Wish",
     "cases",
     "fiddler",
@@ -54,6 +60,7 @@ __all__ = [
     "plain_corporate",
     "poisoned",
     "resigned",
+    "sct_list",
     "self_signed",
     "weak",
     "zscaler",
@@ -363,7 +370,7 @@ _DOMAIN_VALIDATED = x509.CertificatePolicies([x509.PolicyInformation(x509.Object
 
 
 def _google_extensions(wish: Wish) -> Extensions:
-    """Content and order of Google's current leaves, without the SCT list, which needs a log's signature."""
+    """Content and order of Google's current leaves, without the SCT list, which :meth:`Authority.issue` adds last."""
     shard = _common_name(wish.issuer).lower()
     return [
         (_key_usage("digital_signature"), True),
@@ -413,6 +420,94 @@ def _ordinary_extensions(wish: Wish) -> Extensions:
 
 GOOGLE_STYLE = LeafStyle(_google_extensions, _subject_is_cn, "p256", timedelta(days=10), timedelta(days=84))
 ORDINARY_STYLE = LeafStyle(_ordinary_extensions, _subject_is_cn, "p256", timedelta(days=1), timedelta(days=365))
+
+
+# --- logs and the time ----------------------------------------------------------------------------------------------
+
+
+def _p256() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _spki(holder: PrivateKey | x509.Certificate) -> bytes:
+    public = holder.public_key()
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _milliseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """A Certificate Transparency log with a key of its own: it signs, and keeps nothing."""
+
+    description: str
+    operator: str
+    key: ec.EllipticCurvePrivateKey = field(default_factory=_p256, repr=False)
+
+    @property
+    def spki(self) -> bytes:
+        """The public key, DER."""
+        return _spki(self.key)
+
+    @property
+    def id(self) -> bytes:
+        """What stands for the log in a timestamp: the SHA-256 of its key."""
+        return hashlib.sha256(self.spki).digest()
+
+    def sct(
+        self, certificate: bytes, issuer: x509.Certificate | None, time: datetime, *, extensions: bytes = b""
+    ) -> bytes:
+        """A SignedCertificateTimestamp (RFC 6962, 3.2), as it stands in a list.
+
+        With an *issuer* it is one to embed, and *certificate* is the TBSCertificate that does not carry it yet.  With
+        ``None``, *certificate* is the leaf itself, and the timestamp is for an OCSP answer.  Logs with the Static CT
+        API write *extensions*.
+        """
+        length = len(certificate).to_bytes(3, "big")
+        entry = b"\0\0" if issuer is None else b"\0\1" + hashlib.sha256(_spki(issuer)).digest()
+        moment, more = _milliseconds(time).to_bytes(8, "big"), _vector(extensions)
+        signed = b"\0\0" + moment + entry + length + certificate + more
+        signature = self.key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        return b"\0" + self.id + moment + more + b"\4\3" + _vector(signature)
+
+
+def sct_list(scts: Iterable[bytes]) -> bytes:
+    """A SignedCertificateTimestampList (RFC 6962, 3.3)."""
+    return _vector(b"".join(map(_vector, scts)))
+
+
+def _vector(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+@dataclass(frozen=True, eq=False)
+class TimeService:
+    """Google's signed time service with a key of nobody's: see :mod:`tlsinspect.evidence.timeservice`."""
+
+    version: int = 8
+    key: ec.EllipticCurvePrivateKey = field(default_factory=_p256, repr=False)
+
+    @property
+    def spki(self) -> bytes:
+        """The public key, DER."""
+        return _spki(self.key)
+
+    def answer(self, query: str, now: datetime) -> tuple[bytes, str]:
+        """The body of the answer to a query string, and its header ``x-cup-server-proof``.
+
+        Raises ``ValueError`` for what is no question to this key.
+        """
+        fields = parse_qs(query, strict_parsing=True)
+        (asked,), (request,) = fields.get("cup2key", [""]), fields.get("cup2hreq", [""])
+        if not asked.startswith(f"{self.version}:") or request != hashlib.sha256(b"").hexdigest():
+            raise ValueError(f"not a question to key {self.version}")
+        said = {"current_time_millis": _milliseconds(now), "server_nonce": secrets.randbits(64) / 7}
+        body = b")]}'\n" + json.dumps(said, separators=(",", ":")).encode()
+        signed = bytes.fromhex(request) + hashlib.sha256(body).digest() + asked.encode()
+        signature = self.key.sign(hashlib.sha256(signed).digest(), ec.ECDSA(hashes.SHA256()))
+        return body, f"{signature.hex()}:{request}"
 
 
 # --- authorities ----------------------------------------------------------------------------------------------------
@@ -513,13 +608,16 @@ class Authority:
         issuer_name: x509.Name | None = None,
         issuer_key_id: bytes | None = None,
         sha1: bool = False,
+        logs: Sequence[Log] = (),
+        sct_time: datetime | None = None,
     ) -> Issued:
         """A leaf for *names* (DNS names and addresses, told apart by their look).
 
         Without *names* it has neither a subject nor alternative names.  *not_before* and *not_after* default to the
         style's habit; given one of them, the other keeps the style's lifetime.  *extensions* replaces the style's
         list, *drop* takes away by OID, *add* appends; the three apply in this order.  *issuer_name* and
-        *issuer_key_id* let the leaf lie about who signed it: the signature is still this authority's.
+        *issuer_key_id* let the leaf lie about who signed it: the signature is still this authority's.  It carries a
+        timestamp of each of the *logs*, made at *sct_time* or when it starts to be valid.
         """
         own = self._leaf_key() if key is None else _as_key(key)
         named = subject if subject is not None else self.style.subject(names[0]) if names else x509.Name([])
@@ -529,8 +627,18 @@ class Authority:
         kept = [(value, critical) for value, critical in chosen if value.oid not in drop]
         begin, end = self._validity(not_before, not_after)
         request = _Request(named, issuer, own, begin, end, [*kept, *add], serial)
+        if logs:
+            request = self._logged(request, logs, sct_time or begin, sha1=sha1)
         certificate = _signed(request, self.key, sha1=sha1)
         return Issued(certificate, own, (certificate, *self.path(root=send_root)))
+
+    def _logged(self, request: _Request, logs: Iterable[Log], time: datetime, *, sha1: bool) -> _Request:
+        """The same certificate with timestamps, which are made over what it says without them (RFC 6962, 3.3)."""
+        fixed = replace(request, serial=_random_serial() if request.serial is None else request.serial)
+        bare = _signed(fixed, self.key, sha1=sha1).tbs_certificate_bytes
+        listed = sct_list(log.sct(bare, self.certificate, time) for log in logs)
+        extension = x509.UnrecognizedExtension(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS, _der(0x04, listed))
+        return replace(fixed, extensions=[*fixed.extensions, (extension, False)])
 
     def _leaf_key(self) -> PrivateKey:
         return new_key(self.style.key) if self.style.shared_key is None else _standing_key(self.style.shared_key)

@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass, replace
 
 from tlsinspect.endpoints.target import bracketed, read_target
-from tlsinspect.http1 import Head, HeadReader, NotHttpError, TooLongError, http_request, number
+from tlsinspect.http1 import BodyReader, Head, HeadReader, NotHttpError, TooLongError, http_request
 from tlsinspect.model import Connection, Endpoint, Reason
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.connect import DialError, dial, receive, resolve
@@ -105,12 +105,12 @@ async def _head(
 
 
 async def _body(sock: socket.socket, begun: bytes, head: Head, deadline: float) -> bytes:
-    """The body, as far as MAX_BODY and as far as it comes in time; the end of the connection ends it where no length
-    does."""
-    length = number(head.get("content-length") or "")
-    wanted = MAX_BODY if length is None else min(length, MAX_BODY)
-    with contextlib.suppress(TimeoutError, OSError):
+    """The body, as far as MAX_BODY, as far as it comes in time and as far as it is HTTP."""
+    reader, body, data = BodyReader(head), b"", begun
+    with contextlib.suppress(TimeoutError, OSError, NotHttpError, TooLongError):
         async with asyncio.timeout_at(deadline):
-            while len(begun) < wanted and (data := await receive(sock)):
-                begun += data
-    return begun[:MAX_BODY]
+            while True:
+                body += reader.feed(data) if data else b""
+                if reader.complete or len(body) >= MAX_BODY or not (data := await receive(sock)):
+                    break
+    return body[:MAX_BODY]

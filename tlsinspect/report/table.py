@@ -8,7 +8,17 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.model import Assessment, Confidence, Finding, Reach, Reachability, Report, Severity, Verdict
+from tlsinspect.model import (
+    Assessment,
+    Confidence,
+    Finding,
+    Reach,
+    Reachability,
+    Report,
+    Revocation,
+    Severity,
+    Verdict,
+)
 from tlsinspect.text import printable
 
 _GOOD, _BAD, _CARE, _UNKNOWN = ("✔", "+", "green"), ("✘", "x", "red"), ("!", "!", "yellow"), ("?", "?", "cyan")
@@ -120,7 +130,7 @@ def _cause(assessment: Assessment, now: datetime) -> str:
     if assessment.verdict is Verdict.CLOCK_SKEWED:
         beside = []  # its explanation says it
     if assessment.verdict is Verdict.GENUINE:
-        facts = [" › ".join(printable(t) for t in assessment.path), _days_left(assessment, now)]
+        facts = [" › ".join(printable(t) for t in assessment.path), _days_left(assessment, now), *_vouched(assessment)]
     elif assessment.verdict is Verdict.INTERCEPTED:
         facts = [_interceptor(assessment)]
     else:
@@ -132,6 +142,19 @@ def _cause(assessment: Assessment, now: datetime) -> str:
     ):
         facts.append(assessment.confidence)
     return " · ".join(facts + beside)
+
+
+def _vouched(assessment: Assessment) -> Iterator[str]:
+    """What the authority and the logs say, in a few words."""
+    codes = {f.code for f in assessment.findings}
+    if "revocation-not-checked" in codes:
+        yield "revocation not checked"
+    elif assessment.revocation:
+        good = all(status.state is Revocation.GOOD for status in assessment.revocation)
+        yield "not revoked" if good else "revocation unknown"
+    valid = sum(stamp.result == "valid" for stamp in assessment.timestamps)
+    if valid:
+        yield f"{valid} SCT{'s' if valid != 1 else ''}"
 
 
 def _now(report: Report) -> datetime:
@@ -168,32 +191,50 @@ def finding_line(finding: Finding) -> Text:
 
 def _facts(report: Report) -> Iterator[RenderableType]:
     clock = report.clock
-    here = f"{clock.local:%Y-%m-%d %H:%M:%S}Z here"
-    yield _labelled("clock", f"{here}, {_true_time(report)}")
+    here = f"{clock.local:%Y-%m-%d %H:%M:%S}Z {'as you chose' if report.judged_at else 'here'}"
+    yield _labelled("clock", here if report.judged_at else f"{here}, {_true_time(report)}")
+    for hint in clock.hints:
+        yield _labelled("", hint, "dim")
     if report.reachability:
-        yield _labelled("port 80", " · ".join(_reached(r) for r in report.reachability))
+        yield _labelled("port 80", " · ".join(_port_80(report.reachability)))
 
 
 def _true_time(report: Report) -> str:
     clock = report.clock
-    sources = ", ".join(clock.sources)
+    sources = ", ".join(printable(source) for source in clock.sources)
     if clock.hi is None:
-        return f"not proven; really after {clock.lo:%Y-%m-%d} ({sources})"
+        before = ""
+        if clock.assumed_hi is not None:
+            before = f", and before {clock.assumed_hi:%Y-%m-%d} if Google serves nothing expired"
+        return f"not proven; really after {clock.lo:%Y-%m-%d %H:%M}Z ({sources}){before}"
     middle, width = clock.lo + (clock.hi - clock.lo) / 2, (clock.hi - clock.lo).total_seconds() / 2
     return f"{middle:%Y-%m-%d %H:%M:%S}Z ± {max(1, round(width))} s really ({sources})"
 
 
-def _reached(row: Reachability) -> str:
-    words = {Reach.SIGNED_OBJECT: "signed object", Reach.ANSWERS: "answers", Reach.TIMEOUT: "no answer"}
-    said = words.get(row.result)
-    return f"{row.endpoint.host}: {said or printable(row.sentence)}"
+_WELL = {Reach.SIGNED_OBJECT: "signed object", Reach.ANSWERS: "answers"}
 
 
-def _labelled(label: str, text: str) -> Table:
+def _port_80(rows: Sequence[Reachability]) -> Iterator[str]:
+    """The hosts that are well, together; then each that is not, and whether these certificates need it."""
+    for result, word in _WELL.items():
+        hosts = [row.endpoint.host for row in rows if row.result is result]
+        if hosts:
+            yield f"{', '.join(hosts)}: {word}"
+    named = any(row.named for row in rows)
+    for row in rows:
+        if row.result not in _WELL:
+            said = "no answer" if row.result is Reach.TIMEOUT else printable(row.sentence)
+            yield f"{row.endpoint.host}: {said}" + (_NOT_NEEDED if named and not row.named else "")
+
+
+_NOT_NEEDED = " (on the list, not named by these certificates)"
+
+
+def _labelled(label: str, text: str, style: str = "") -> Table:
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(no_wrap=True, width=7)
     line.add_column(ratio=1, overflow="fold")
-    line.add_row(Text(label, style="dim"), Text(text))
+    line.add_row(Text(label, style="dim"), Text(text, style=style))
     return line
 
 

@@ -1,0 +1,110 @@
+"""What was learnt outside the handshakes, as the judge takes it: objects and how asking for them ended.
+
+Nothing here is believed because it was fetched: every object is verified against the proven path it is about.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from tlsinspect.certificate import Certificate
+from tlsinspect.evidence.clock import Since, Witness
+from tlsinspect.evidence.clockhints import Told
+from tlsinspect.evidence.crl import Answer, Crl
+from tlsinspect.evidence.ocsp import ocsp_url
+from tlsinspect.evidence.revocation import TELLING, answers, sources, status
+from tlsinspect.model import Fetch, FetchOutcome, RevocationReason, RevocationStatus
+from tlsinspect.text import printable
+from tlsinspect.trust import Trust
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Objects by the URL they were asked for at, and those the caller gave."""
+
+    crls: Mapping[str, Sequence[Crl]] = field(default_factory=dict)
+    ocsp: Mapping[str, Sequence[bytes]] = field(default_factory=dict)  # by the URL of the request
+    issuers: tuple[bytes, ...] = ()  # certificates of authorities that were not presented
+    fetches: Mapping[str, Fetch] = field(default_factory=dict)  # by URL
+    given_crls: tuple[Crl, ...] = ()
+    given_ocsp: tuple[bytes, ...] = ()
+    service: Witness | None = None
+    told: tuple[Told, ...] = ()
+    synchronised: bool | None = None
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the evidence says of one certificate, at no particular time."""
+
+    certificate: Certificate
+    answers: tuple[Answer, ...]
+    missing: tuple[RevocationReason, str]  # what to say where there is no answer
+
+    def at(self, moment: datetime) -> RevocationStatus:
+        said = status(self.certificate, self.answers, moment)
+        if said.reason is not RevocationReason.NO_SOURCE:
+            return said
+        reason, words = self.missing
+        return replace(said, reason=reason, sentence=f"not known whether it is revoked: {words}")
+
+
+def learn(certificate: Certificate, issuer: Certificate, evidence: Evidence, staple: bytes | None = None) -> Learnt:
+    """Everything known of the revocation of `certificate`."""
+    named = sources(certificate)
+    requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]
+    crls = [*(crl for url in named.crl for crl in evidence.crls.get(url, ())), *evidence.given_crls]
+    ocsp = [*(body for url in requests for body in evidence.ocsp.get(url, ())), *evidence.given_ocsp]
+    fetches = [evidence.fetches[url] for url in (*named.crl, *requests) if url in evidence.fetches]
+    return Learnt(certificate, answers(certificate, issuer, crls, ocsp, staple), _missing(fetches, bool(named)))
+
+
+def _missing(fetches: Sequence[Fetch], named: bool) -> tuple[RevocationReason, str]:
+    failed = [fetch for fetch in fetches if fetch.outcome in _REASONS]
+    if failed:
+        telling = min(failed, key=lambda fetch: TELLING.index(_REASONS[fetch.outcome]))
+        reason = _REASONS[telling.outcome]
+        return reason, _sentence(telling, reason)
+    if named:
+        return RevocationReason.OFFLINE, "nobody was asked"
+    return RevocationReason.NO_SOURCE, "the certificate names nowhere to ask"
+
+
+def anchored_since(evidence: Evidence, trust: Trust) -> tuple[Since, ...]:
+    """Lower bounds of true time that need no proven host: CRLs that one of Google's roots signed."""
+    found = []
+    for crl in (crl for kept in evidence.crls.values() for crl in kept):
+        signers = trust.google.by_subject.get(crl.issuer_der or b"", ())
+        signer = next((root for root in signers if crl.signed_by(root)), None)
+        if signer is not None and crl.this_update is not None:
+            found.append(Since(crl.this_update, f"CRL of {printable(signer.title)}"))
+    return tuple(found)
+
+
+_REASONS: dict[FetchOutcome, RevocationReason] = {
+    FetchOutcome.BLOCK_PAGE: RevocationReason.BLOCK_PAGE,
+    FetchOutcome.TOO_LARGE: RevocationReason.TOO_LARGE,
+    FetchOutcome.FORBIDDEN_SCHEME: RevocationReason.FORBIDDEN,
+    FetchOutcome.FORBIDDEN_HOST: RevocationReason.FORBIDDEN,
+    FetchOutcome.FORBIDDEN_ADDRESS: RevocationReason.FORBIDDEN,
+    FetchOutcome.FORBIDDEN_REDIRECT: RevocationReason.FORBIDDEN,
+    FetchOutcome.ENCODED: RevocationReason.MALFORMED,
+    FetchOutcome.OFFLINE: RevocationReason.OFFLINE,
+    **dict.fromkeys(
+        (
+            FetchOutcome.UNREACHABLE,
+            FetchOutcome.TIMEOUT,
+            FetchOutcome.STATUS,
+            FetchOutcome.NOT_HTTP,
+            FetchOutcome.PROXY,
+            FetchOutcome.NO_TIME,
+            FetchOutcome.INTERNAL,
+        ),
+        RevocationReason.UNREACHABLE,
+    ),
+}
+
+
+def _sentence(fetch: Fetch, reason: RevocationReason) -> str:
+    said = f": {printable(fetch.detail)}" if fetch.detail else ""
+    return f"{printable(fetch.url, 100)} gave nothing to go by ({reason}{said})"

@@ -1,0 +1,346 @@
+"""What an OCSP response says of a certificate (RFC 6960), stapled or fetched; and how to ask for one.
+
+cryptography reads the fields and checks nothing; the extensions of a single response it does not show at all. So the
+frame is walked here, and from it come the signature, who may have made it, and what is critical.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, quietly
+from tlsinspect.evidence import der
+from tlsinspect.evidence.crl import Answer, same_name
+from tlsinspect.evidence.der import Element, MalformedError, Signed
+from tlsinspect.evidence.path import signed
+from tlsinspect.model import RevocationReason
+
+MAX_CERTIFICATES = 8  # embedded in one response
+MAX_SINGLES = 4_096  # answers in one response
+MAX_REMEMBERED = 64 * 1024  # octets of a response whose answers are remembered
+
+_DIGESTS = ("sha1", "sha256", "sha384", "sha512")  # of a CertID
+_NONCE = "1.3.6.1.5.5.7.48.1.2"
+_KNOWN = {
+    _NONCE,
+    "1.3.6.1.5.5.7.48.1.3",  # CRL reference
+    "1.3.6.1.5.5.7.48.1.4",  # acceptable responses
+    "1.3.6.1.5.5.7.48.1.5",  # no check
+    "1.3.6.1.5.5.7.48.1.6",  # archive cut-off
+    "1.3.6.1.5.5.7.48.1.7",  # service locator
+    "1.3.6.1.5.5.7.48.1.8",  # preferred signature algorithms
+    "1.3.6.1.5.5.7.48.1.9",  # extended definition of revoked
+    "1.3.6.1.4.1.11129.2.4.5",  # signed certificate timestamps, RFC 6962 §3.3
+    ExtensionOID.CRL_NUMBER.dotted_string,
+    "2.5.29.21",  # CRLReason: entry extensions may stand in a single response, RFC 6960 §4.4.5
+    "2.5.29.24",  # invalidityDate
+}
+_ERRORS = {
+    ocsp.OCSPResponseStatus.MALFORMED_REQUEST: "malformedRequest",
+    ocsp.OCSPResponseStatus.INTERNAL_ERROR: "internalError",
+    ocsp.OCSPResponseStatus.TRY_LATER: "tryLater",
+    ocsp.OCSPResponseStatus.SIG_REQUIRED: "sigRequired",
+    ocsp.OCSPResponseStatus.UNAUTHORIZED: "unauthorized",
+}
+
+
+def ocsp_answers(
+    body: bytes, certificate: Certificate, issuer: Certificate, *, source: str = "ocsp", nonce: bytes | None = None
+) -> tuple[Answer, ...]:
+    """What a response says of `certificate`, which `issuer` signed: an answer for each time it speaks of it, else one
+    that says why it does not. Never raises."""
+    read = _remembered if len(body) <= MAX_REMEMBERED else _read
+    return read(body, certificate.der, issuer.der, source, nonce)
+
+
+def _read(body: bytes, certificate: bytes, issuer: bytes, source: str, nonce: bytes | None) -> tuple[Answer, ...]:
+    # By their DER, so that certificates read anew find what was answered before.
+    asked, authority = Certificate(certificate), Certificate(issuer)
+    said = Answer(source, issuer=authority.subject)
+    try:
+        return tuple(_answers(body, asked, authority, said, nonce))
+    except REFUSALS:
+        return (replace(said, problem=RevocationReason.MALFORMED),)
+
+
+_remembered = lru_cache(maxsize=512)(_read)
+
+
+def _answers(
+    body: bytes, certificate: Certificate, issuer: Certificate, said: Answer, nonce: bytes | None
+) -> Iterable[Answer]:
+    """Raises one of REFUSALS."""
+    parsed = quietly(ocsp.load_der_ocsp_response, body)
+    if parsed.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        return [replace(said, problem=RevocationReason.REFUSED, detail=_ERRORS[parsed.response_status])]
+    response = _response(body, parsed)
+    mine = [single for single in response.singles if _is_about(single.parsed, certificate, issuer)]
+    if not mine:
+        return [replace(said, problem=RevocationReason.OTHER_CERTIFICATE)]
+    signer, problem = _signer(response, issuer)
+    said = replace(said, produced_at=parsed.produced_at_utc, authentic=problem is None)
+    if signer is not None and signer is not issuer:
+        window = {"signer_from": signer.not_before, "signer_until": signer.not_after}
+        said = replace(said, delegate=signer, **window)  # type: ignore[arg-type]
+    problem = problem or _wrong(response, nonce)
+    return [_answer(single, said, problem) for single in mine]
+
+
+def _answer(single: "_Single", said: Answer, problem: RevocationReason | None) -> Answer:
+    one = single.parsed
+    said = replace(said, this_update=one.this_update_utc, next_update=one.next_update_utc)
+    problem = problem or next((reason for reason, fails in _UNUSABLE if fails(single)), None)
+    if problem is not None:
+        return replace(said, problem=problem)
+    if one.certificate_status is not ocsp.OCSPCertStatus.REVOKED:
+        return said
+    return replace(said, revoked_at=one.revocation_time_utc, cause=_cause(one))
+
+
+def _cause(single: ocsp.OCSPSingleResponse) -> str:
+    """The reason, if it is one. Revoked is revoked without it, and for removeFromCRL too, which makes no sense here."""
+    try:
+        return single.revocation_reason.value if single.revocation_reason else ""
+    except ValueError:
+        return ""
+
+
+# -- the frame -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Single:
+    parsed: ocsp.OCSPSingleResponse
+    body: bytes
+    place: Element
+
+    @property
+    def extensions(self) -> tuple[der.Extension, ...]:
+        """Raises MalformedError."""
+        _, _, _, *rest = der.elements(self.body, self.place.begin, self.place.end, most=5)
+        return _tagged_extensions(self.body, [part for part in rest if part.tag == _TAGGED_EXTENSIONS])
+
+
+@dataclass(frozen=True)
+class _Response:
+    signed: Signed
+    responder: bytes  # DER of the ResponderID
+    singles: tuple[_Single, ...]
+    extensions: tuple[der.Extension, ...]
+    certificates: tuple[Certificate, ...]
+
+
+def _response(body: bytes, parsed: ocsp.OCSPResponse) -> _Response:
+    """OCSPResponse → responseBytes → BasicOCSPResponse → ResponseData (RFC 6960 §4.2.1). Raises one of REFUSALS."""
+    whole = der.only(body, der.SEQUENCE)
+    _, tagged = der.elements(body, whole.begin, whole.end, most=2)
+    inner = der.only(body, der.SEQUENCE, tagged.begin, tagged.end)
+    _, octets = der.elements(body, inner.begin, inner.end, most=2)
+    basic = Signed(body, octets.begin, octets.end)
+    responder, _, list_of_singles, *rest = der.elements(body, basic.tbs.begin, basic.tbs.end, most=4)
+    if responder.tag not in (_BY_NAME, _BY_KEY):
+        raise MalformedError("of a version other than 1")  # which DER leaves out
+    where = list(der.elements(body, list_of_singles.begin, list_of_singles.end, most=MAX_SINGLES))
+    singles = zip(quietly(lambda: list(parsed.responses)), where, strict=True)
+    return _Response(
+        basic,
+        body[responder.start : responder.end],
+        tuple(_Single(one, body, place) for one, place in singles),
+        _tagged_extensions(body, rest),
+        _certificates(body, basic.rest),
+    )
+
+
+_BY_NAME, _BY_KEY, _TAGGED_EXTENSIONS = 0xA1, 0xA2, 0xA1
+
+
+def _tagged_extensions(body: bytes, parts: list[Element]) -> tuple[der.Extension, ...]:
+    found = [der.extensions(body, der.only(body, der.SEQUENCE, p.begin, p.end)) for p in parts]
+    return found[0] if found else ()
+
+
+def _certificates(body: bytes, parts: list[Element]) -> tuple[Certificate, ...]:
+    """The first certificates that came with the signature, as far as they can be read."""
+    found = []
+    for part in parts:
+        listed = der.only(body, der.SEQUENCE, part.begin, part.end)
+        for each in list(der.elements(body, listed.begin, listed.end))[:MAX_CERTIFICATES]:
+            try:
+                found.append(Certificate(body[each.start : each.end]))
+            except UnreadableError:
+                continue
+    return tuple(found)
+
+
+# -- whose certificate it speaks of ----------------------------------------------------------------------------------
+
+
+def _is_about(single: ocsp.OCSPSingleResponse, certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the CertID is that of `certificate` (RFC 6960 §4.1.1): serial number, and hashes of the issuer's name and
+    key. One whose hash is not known here is somebody else's."""
+    if single.serial_number != certificate.serial:
+        return False
+    try:
+        digest = single.hash_algorithm.name
+    except UnsupportedAlgorithm:
+        return False
+    ids = (single.issuer_name_hash, single.issuer_key_hash)
+    return digest in _DIGESTS and ids == _issuer_hashes(certificate, issuer, digest)
+
+
+def _issuer_hashes(certificate: Certificate, issuer: Certificate, digest: str) -> tuple[bytes, bytes]:
+    parts = (certificate.issuer_der, _key_octets(issuer))
+    name, key = (hashlib.new(digest, part, usedforsecurity=False).digest() for part in parts)
+    return name, key
+
+
+def _key_octets(certificate: Certificate) -> bytes:
+    """The subjectPublicKey without tag, length and number of unused bits. Raises MalformedError."""
+    whole = der.only(certificate.spki, der.SEQUENCE)
+    _, key = der.elements(certificate.spki, whole.begin, whole.end, most=2)
+    return certificate.spki[key.begin + 1 : key.end]
+
+
+# -- who signed it ---------------------------------------------------------------------------------------------------
+
+
+def _signer(response: _Response, issuer: Certificate) -> tuple[Certificate | None, RevocationReason | None]:
+    """Who made the signature, and why that does not count, if it does not (RFC 6960 §4.2.2.2)."""
+    used = response.signed.algorithm
+    if used is not None and used.weak:
+        return None, RevocationReason.WEAK_SIGNATURE
+    named = [c for c in (issuer, *response.certificates) if _is_named(response.responder, c)]
+    if not named:
+        return None, RevocationReason.NOT_AUTHORISED
+    problem: RevocationReason | None = RevocationReason.BAD_SIGNATURE
+    for candidate in named:
+        if response.signed.held_by(candidate.spki):
+            problem = None if candidate is issuer else _lacks_authority(candidate, issuer)
+            if problem is None:
+                return candidate, None
+    return None, problem
+
+
+def _is_named(responder: bytes, certificate: Certificate) -> bool:
+    """Whether this is the ResponderID of `certificate`: its subject, or the SHA-1 of its key."""
+    key = hashlib.sha1(_key_octets(certificate), usedforsecurity=False).digest()
+    by_key = der.encoded(_BY_KEY, der.encoded(der.OCTET_STRING, key))
+    return responder in (by_key, der.encoded(_BY_NAME, certificate.subject_der))
+
+
+def _lacks_authority(delegate: Certificate, issuer: Certificate) -> RevocationReason | None:
+    """Why `delegate` may not answer for `issuer`, whose own signature must have said that it may; or None."""
+    try:
+        return next((reason for reason, fails in _UNAUTHORISED if fails(delegate, issuer)), None)
+    except REFUSALS:
+        return RevocationReason.NOT_AUTHORISED
+
+
+def _is_not_issued(delegate: Certificate, issuer: Certificate) -> bool:
+    return not same_name(delegate.issuer, issuer.subject) or not signed(delegate, issuer)
+
+
+def _is_not_purposed(delegate: Certificate, _: Certificate) -> bool:
+    """For this, a purpose that includes every purpose does not count."""
+    purposes = extension(_handle(delegate), x509.ExtendedKeyUsage)
+    usage = extension(_handle(delegate), x509.KeyUsage)
+    named = purposes is not None and ExtendedKeyUsageOID.OCSP_SIGNING in purposes
+    return not named or (usage is not None and not usage.digital_signature)
+
+
+def _is_weakly_signed(delegate: Certificate, _: Certificate) -> bool:
+    digest = _handle(delegate).signature_hash_algorithm
+    return digest is not None and digest.name in der.WEAK
+
+
+def _is_strange(delegate: Certificate, _: Certificate) -> bool:
+    extensions = quietly(lambda: _handle(delegate).extensions)
+    return any(e.critical and e.oid not in _KNOWN_IN_DELEGATE for e in extensions)
+
+
+def _handle(certificate: Certificate) -> x509.Certificate:
+    if certificate.handle is None:
+        raise MalformedError("cryptography does not take it")
+    return certificate.handle
+
+
+_KNOWN_IN_DELEGATE = {
+    ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.KEY_USAGE,
+    ExtensionOID.EXTENDED_KEY_USAGE,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.CERTIFICATE_POLICIES,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+    ExtensionOID.OCSP_NO_CHECK,
+}
+_UNAUTHORISED: tuple[tuple[RevocationReason, Callable[[Certificate, Certificate], bool]], ...] = (
+    (RevocationReason.NOT_AUTHORISED, _is_not_issued),
+    (RevocationReason.NOT_AUTHORISED, _is_not_purposed),
+    (RevocationReason.WEAK_SIGNATURE, _is_weakly_signed),
+    (RevocationReason.UNKNOWN_EXTENSION, _is_strange),
+)
+
+
+# -- may it be used? -------------------------------------------------------------------------------------------------
+
+
+def _wrong(response: _Response, nonce: bytes | None) -> RevocationReason | None:
+    """What is wrong with the response as a whole."""
+    if _has_strange(response.extensions):
+        return RevocationReason.UNKNOWN_EXTENSION
+    if nonce is None:
+        return None
+    echoed = next((e.value for e in response.extensions if e.oid == _NONCE), None)
+    return None if echoed == der.encoded(der.OCTET_STRING, nonce) else RevocationReason.WRONG_NONCE
+
+
+def _has_strange(extensions: Iterable[der.Extension]) -> bool:
+    return any(e.critical and e.oid not in _KNOWN for e in extensions)
+
+
+def _is_backwards(single: _Single) -> bool:
+    until = single.parsed.next_update_utc
+    return until is not None and until < single.parsed.this_update_utc
+
+
+_UNUSABLE: tuple[tuple[RevocationReason, Callable[[_Single], bool]], ...] = (
+    (RevocationReason.UNKNOWN_EXTENSION, lambda single: _has_strange(single.extensions)),
+    (RevocationReason.MALFORMED, _is_backwards),
+    (
+        RevocationReason.UNKNOWN_CERTIFICATE,
+        lambda single: single.parsed.certificate_status is ocsp.OCSPCertStatus.UNKNOWN,
+    ),
+)
+
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+
+def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
+    """The request for `certificate`, DER, as RFC 5019 §2.1 has it: a CertID by SHA-1, and no nonce, so that the answer
+    may come from a cache."""
+    hashed = (der.encoded(der.OCTET_STRING, part) for part in _issuer_hashes(certificate, issuer, "sha1"))
+    asked = der.encoded(der.SEQUENCE, _SHA1, *hashed, der.integer(certificate.serial))
+    for _ in ("Request", "requestList", "TBSRequest", "OCSPRequest"):
+        asked = der.encoded(der.SEQUENCE, asked)
+    return asked
+
+
+_SHA1 = bytes.fromhex("300906052b0e03021a0500")  # AlgorithmIdentifier
+
+
+def ocsp_url(base: str, certificate: Certificate, issuer: Certificate) -> str:
+    """The address at which GET answers for `certificate` (RFC 6960 §A.1)."""
+    request = base64.b64encode(ocsp_request(certificate, issuer)).decode("ascii")
+    return f"{base.rstrip('/')}/{quote(request, safe='')}"

@@ -1,0 +1,232 @@
+"""Asking for what the handshakes could not show: revocation lists and answers, a missing authority, the signed time.
+
+Only certificates that are proven already say where to ask; a missing authority is asked for at hosts of the allow-list
+alone. What comes back is verified before it is kept for later runs, and again by the judge.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tlsinspect.certificate import Certificate
+from tlsinspect.endpoints.target import read_target
+from tlsinspect.errors import UsageError
+from tlsinspect.evidence.clock import Bounds, service_witness
+from tlsinspect.evidence.gathered import learn
+from tlsinspect.evidence.ocsp import ocsp_url
+from tlsinspect.evidence.path import Signer, readable
+from tlsinspect.evidence.revocation import answers, sources
+from tlsinspect.evidence.timeservice import NotSignedError, query, signed_time
+from tlsinspect.gather.shelf import Shelf
+from tlsinspect.judge import Observed
+from tlsinspect.judge.establish import Context, Sighting, sight
+from tlsinspect.judge.moment import bounds_of
+from tlsinspect.model import Authority, Revocation
+from tlsinspect.trust import Anchors, Trust, certificates_in
+
+MISSING_LINKS = 2  # authorities to ask for above one another
+
+
+@dataclass
+class Gatherer:
+    """What one run asks for outside the handshakes."""
+
+    trust: Trust
+    shelf: Shelf
+    local: datetime  # the local clock at one moment of the run
+    files: Mapping[str, Anchors] = field(default_factory=dict)
+
+    def sightings(self, observed: Sequence[Observed]) -> list[Sighting]:
+        context = self._context()
+        return [sight(o.endpoint, seen, context) for o in observed for seen in o.observations]
+
+    def bounds(self, sightings: Sequence[Sighting]) -> Bounds:
+        return bounds_of(sightings, self._context())
+
+    def _context(self) -> Context:
+        bounds = Bounds(self.local, self.trust.released)
+        return Context(self.trust, bounds, files=self.files, evidence=self.shelf.evidence())
+
+    async def gather(self, observed: Sequence[Observed]) -> list[Sighting]:
+        """Ask for everything the observations call for; returns them as they are seen with what was had."""
+        sightings = await self._completed(observed)
+        at = self.bounds(sightings).best()
+        jobs = [self._revocation(*pair, at) for pair in _pairs(sightings)]
+        google = any(s.endpoint.authority is Authority.GOOGLE for s in sightings)
+        if google and self.shelf.service is None and not any(s.google for s in sightings):
+            jobs += [self._root_crl(url) for url in self.trust.root_crls]
+        await asyncio.gather(*jobs)
+        return self.sightings(observed)
+
+    # -- the time ---------------------------------------------------------------------------------------------------
+
+    async def ask_time(self) -> None:
+        """Ask Google's signed time service. A version of its key that is not known here is no time, and no attack."""
+        version, nonce = max(self.trust.time_keys), secrets.token_urlsafe(32)
+        url = f"{self.trust.time_url}?{query(version, nonce)}"
+        fetched = await self.shelf.fetch(url, "time", proven=False)
+        if fetched.body is None or fetched.head is None:
+            return
+        try:
+            proof = fetched.head.get("x-cup-server-proof")
+            told = signed_time(bytes(fetched.body), proof, version, nonce, self.trust.time_keys)
+        except NotSignedError as refusal:
+            self.shelf.remark(url, f"not signed: {refusal}")
+            return
+        self.shelf.service = service_witness(told, fetched.sent, fetched.received)
+
+    async def _root_crl(self, url: str) -> None:
+        """A list that one of Google's roots signs, from an address shipped as data: a time that has passed."""
+        fetched = await self.shelf.fetch(url, "crl", proven=False)
+        if fetched.body is not None:
+            self.shelf.put_crl(url, fetched.body)
+
+    def lacks_second(self, sightings: Sequence[Sighting]) -> bool:
+        """Whether a single Google leaf tells the time, and a certificate is valid by that and not by this clock."""
+        bounds = self.bounds(sightings)
+        keys = {w.leaf_key for w in bounds.witnesses if w.google}
+        paths = [s.path for s in sightings if s.path is not None and s.google]
+        outside = any(not path.not_before <= self.local <= path.not_after for path in paths)
+        return bounds.told is None and len(keys) == 1 and outside
+
+    # -- authorities that were not presented ------------------------------------------------------------------------
+
+    async def _completed(self, observed: Sequence[Observed]) -> list[Sighting]:
+        """The sightings, with missing authorities asked for."""
+        sightings = self.sightings(observed)
+        for _ in range(MISSING_LINKS):
+            tops = {top.der: top for top in map(_top_without_issuer, sightings) if top is not None}
+            had = len(self.shelf.issuers)
+            await asyncio.gather(*(self._ask_issuer(top) for top in tops.values()))
+            if len(self.shelf.issuers) == had:
+                break
+            sightings = self.sightings(observed)
+        for s in sightings:
+            self._keep_issuers(s)
+        return sightings
+
+    async def _ask_issuer(self, top: Certificate) -> None:
+        """Ask for the authority above `top` at hosts of the allow-list, for nobody has proven `top`."""
+        for url in sources(top).issuers:
+            if not self._may_fetch(url):
+                continue
+            bodies: list[bytes] = [bytes(body) for body in self.shelf.recall(url, "issuer", _key_id(top))]
+            if not bodies:
+                fetched = await self.shelf.fetch(url, "issuer", proven=False)
+                bodies = _certificates(bytes(fetched.body)) if fetched.body is not None else []
+            fitting = [c for c in readable(bodies) if c.subject_der == top.issuer_der]
+            if fitting:
+                self.shelf.put_issuer(url, fitting[0].der)
+                return
+
+    def _may_fetch(self, url: str) -> bool:
+        try:
+            return self.trust.may_fetch_from(read_target(url).host)
+        except UsageError:
+            return False
+
+    def _keep_issuers(self, sighting: Sighting) -> None:
+        """Keep the authorities that completed a proven path for later runs."""
+        path = sighting.path
+        if path is None or not (sighting.proven and path.completed):
+            return
+        for child, parent in zip(path.certificates[:-1], path.certificates[1:], strict=True):
+            url = self.shelf.issuer_from(parent)
+            if url is not None:
+                self.shelf.keep(
+                    url, "issuer", parent.der, _key_id(child), parent.title, parent.not_before, parent.not_after
+                )
+
+    # -- revocation -------------------------------------------------------------------------------------------------
+
+    async def _revocation(
+        self, certificate: Certificate, issuer: Certificate, staple: bytes | None, at: datetime
+    ) -> None:
+        """Staple, cache, CRL, OCSP: whatever answers first is enough."""
+        named = sources(certificate)
+        requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]
+
+        def known() -> bool:
+            learnt = learn(certificate, issuer, self.shelf.evidence(), staple)
+            return learnt.at(at).state is not Revocation.UNKNOWN
+
+        if known():
+            return
+        self._recall(named.crl, requests, issuer)
+        if known():
+            return
+        for url in named.crl:
+            await self._ask_crl(url, issuer)
+            if known():
+                return
+        for url in requests:
+            await self._ask_ocsp(url, certificate, issuer)
+            if known():
+                return
+
+    def _recall(self, crls: Iterable[str], requests: Iterable[str], issuer: Certificate) -> None:
+        for url in crls:
+            for body in self.shelf.recall(url, "crl", issuer.spki_sha256):
+                self.shelf.put_crl(url, body)
+        for url in requests:
+            for body in self.shelf.recall(url, "ocsp", issuer.spki_sha256):
+                self.shelf.put_ocsp(url, bytes(body))
+
+    async def _ask_crl(self, url: str, issuer: Certificate) -> None:
+        fetched = await self.shelf.fetch(url, "crl", proven=True)
+        if fetched.body is None:
+            return
+        crl = self.shelf.put_crl(url, fetched.body)
+        if crl.signed_by(issuer) and crl.this_update is not None and url not in self.shelf.signed:
+            self.shelf.keep(
+                url, "crl", fetched.body, issuer.spki_sha256, issuer.title, crl.this_update, crl.next_update
+            )
+
+    async def _ask_ocsp(self, url: str, certificate: Certificate, issuer: Certificate) -> None:
+        fetched = await self.shelf.fetch(url, "ocsp", proven=True)
+        if fetched.body is None:
+            return
+        body = bytes(fetched.body)
+        self.shelf.put_ocsp(url, body)
+        made = answers(certificate, issuer, (), (body,), None)
+        said = next((answer for answer in made if answer.authentic and answer.problem is None), None)
+        if said is not None and said.this_update is not None:
+            self.shelf.keep(url, "ocsp", body, issuer.spki_sha256, issuer.title, said.this_update, said.next_update)
+
+
+def _pairs(sightings: Iterable[Sighting]) -> Iterator[tuple[Certificate, Certificate, bytes | None]]:
+    """Each certificate of a proven path with its issuer, once; the leaf with its staple."""
+    found: dict[tuple[bytes, bytes], tuple[Certificate, Certificate, bytes | None]] = {}
+    for s in sightings:
+        if s.path is None or not s.proven:
+            continue
+        staple = s.seen.tls.staple if s.seen.tls else None
+        for child, parent in zip(s.path.certificates[:-1], s.path.certificates[1:], strict=True):
+            found.setdefault((child.der, parent.der), (child, parent, staple if child is s.path.leaf else None))
+    yield from found.values()
+
+
+def _top_without_issuer(sighting: Sighting) -> Certificate | None:
+    """The certificate whose issuer was not presented, of a chain that may be Google's all the same."""
+    path = sighting.path
+    if path is None or not path.certificates or sighting.endpoint.authority is not Authority.GOOGLE:
+        return None
+    if path.signer is Signer.GOOGLE_INTERMEDIATE:
+        return path.leaf
+    top = path.certificates[-1]
+    return None if sighting.proven or top.self_issued else top
+
+
+def _certificates(body: bytes) -> list[bytes]:
+    """DER, or PEM whoever serves it that way."""
+    try:
+        return list(certificates_in(body)) or [body]
+    except ValueError:
+        return [body]
+
+
+def _key_id(certificate: Certificate) -> str:
+    """Whose key signed, as far as the certificate says."""
+    return (certificate.authority_key_id or b"").hex()

@@ -1,0 +1,102 @@
+"""What was had so far, from the network and from the cache of earlier runs, and how each asking ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from tlsinspect.cache import Cache
+from tlsinspect.certificate import Certificate
+from tlsinspect.evidence.clock import Witness
+from tlsinspect.evidence.clockhints import Told
+from tlsinspect.evidence.crl import Crl
+from tlsinspect.evidence.gathered import Evidence
+from tlsinspect.fetch import Body, Fetched, Fetcher, Purpose
+from tlsinspect.model import Fetch, FetchOutcome
+from tlsinspect.observe.systemclock import synchronised
+
+WITHOUT_END = timedelta(days=8)  # how long an object without nextUpdate is good
+_NOT_ASKED = (FetchOutcome.CACHED, FetchOutcome.OFFLINE, FetchOutcome.NO_TIME)
+
+
+@dataclass
+class Shelf:
+    """Everything is put here as it arrives, so that whatever ends the asking loses nothing."""
+
+    fetcher: Fetcher
+    cache: Cache | None  # None: nothing is kept between runs
+    trust_id: str
+    crls: dict[str, list[Crl]] = field(default_factory=dict)  # by URL
+    ocsp: dict[str, list[bytes]] = field(default_factory=dict)  # by the URL of the request
+    issuers: dict[bytes, str] = field(default_factory=dict)  # DER, and the URL it came from
+    fetches: dict[str, Fetch] = field(default_factory=dict)
+    signed: set[str] = field(default_factory=set)  # URLs that brought something whose signature held
+    told: list[Told] = field(default_factory=list)
+    service: Witness | None = None
+    synchronised: bool | None = field(default_factory=synchronised)
+
+    def evidence(self) -> Evidence:
+        return Evidence(
+            crls=self.crls,
+            ocsp=self.ocsp,
+            issuers=tuple(self.issuers),
+            fetches=self.fetches,
+            service=self.service,
+            told=tuple(self.told),
+            synchronised=self.synchronised,
+        )
+
+    async def fetch(self, url: str, purpose: Purpose, *, proven: bool) -> Fetched:
+        """Ask for `url`; `proven` says that a certificate proven already names it."""
+        fetched = await self.fetcher.get(url, purpose, proven=proven)
+        self.fetches[url] = fetched.fetch
+        if fetched.fetch.date is not None and len(self.told) < 3:
+            self.told.append(Told(f"plain HTTP from {url.split('/')[2][:100]}", fetched.fetch.date, fetched.received))
+        return fetched
+
+    def remark(self, url: str, detail: str) -> None:
+        """Say more of a fetch that brought something of no use."""
+        self.fetches[url] = replace(self.fetches[url], detail=detail)
+
+    def asked_at(self, host: str) -> Fetch | None:
+        """How asking this host over plain HTTP ended, if it was asked in this run."""
+        fetches = [f for url, f in self.fetches.items() if url.split("/")[2] == host and f.outcome not in _NOT_ASKED]
+        return next((f for f in fetches if f.url in self.signed), next(iter(fetches), None))
+
+    # -- the cache --------------------------------------------------------------------------------------------------
+
+    def recall(self, url: str, purpose: Purpose, issuer_key: str) -> Sequence[Body]:
+        """What earlier runs kept of `url`, newest first."""
+        found = self.cache.get(self.trust_id, issuer_key, url) if self.cache else []
+        if found and url not in self.fetches:
+            self.fetches[url] = Fetch(url, purpose, FetchOutcome.CACHED, size=len(found[0]))
+        return found
+
+    def keep(
+        self, url: str, kind: Purpose, body: Body, issuer_key: str, issuer: str, since: datetime, until: datetime | None
+    ) -> None:
+        """Keep what was just fetched for later runs: its signature held."""
+        self.signed.add(url)
+        if self.cache is not None:
+            end = until or since + WITHOUT_END
+            self.cache.put(self.trust_id, issuer_key, url, body, kind=kind, this_update=since, until=end, issuer=issuer)
+
+    def put_crl(self, url: str, body: Body) -> Crl:
+        """The list, made once however often the same body is put."""
+        kept = self.crls.setdefault(url, [])
+        crl = next((each for each in kept if each.body is body), None)
+        if crl is None:
+            crl = Crl(body)
+            kept.append(crl)
+        return crl
+
+    def put_ocsp(self, url: str, body: bytes) -> None:
+        kept = self.ocsp.setdefault(url, [])
+        if body not in kept:
+            kept.append(body)
+
+    def put_issuer(self, url: str, body: bytes) -> None:
+        self.issuers.setdefault(body, url)
+
+    def issuer_from(self, certificate: Certificate) -> str | None:
+        """The URL where `certificate` was had, if it was not presented."""
+        return self.issuers.get(certificate.der)

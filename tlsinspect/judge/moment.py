@@ -1,0 +1,71 @@
+"""What the observations of a run prove of the time, and what they merely suggest."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tlsinspect.certificate import title_of
+from tlsinspect.evidence.clock import Bounds, Since, witness
+from tlsinspect.evidence.clockhints import Hints, Told, Until
+from tlsinspect.evidence.crl import Answer
+from tlsinspect.evidence.gathered import anchored_since
+from tlsinspect.judge.establish import Context, Sighting
+from tlsinspect.model import Basis, FetchOutcome
+from tlsinspect.text import printable
+
+
+def bounds_of(sightings: Sequence[Sighting], context: Context) -> Bounds:
+    """Bounds on true time: from every session whose leaf is proven, from what was signed about proven certificates, and
+    from the time service. What nobody proved is not looked at."""
+    witnesses = []
+    for s in sightings:
+        if s.path is None or not s.proven:
+            continue
+        live = context.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
+        told = witness(s.endpoint.host, s.path.leaf.spki_sha256, s.seen.http, s.google) if live else None
+        if told is not None:
+            witnesses.append(told)
+    since = [*anchored_since(context.evidence, context.trust), *(each for s in sightings for each in _since(s))]
+    return replace(context.bounds, witnesses=tuple(witnesses), since=tuple(since), service=context.evidence.service)
+
+
+def _since(sighting: Sighting) -> Iterator[Since]:
+    """Moments that have passed, for Google or a transparency log signed something at them. Any public authority could
+    post-date; only Google's own keys are believed about the time."""
+    path = sighting.path
+    if path is None or not sighting.google:
+        return
+    key = path.leaf.spki_sha256
+    yield Since(path.not_before, "notBefore of a proven certificate", key)
+    for stamp in sighting.timestamps:
+        if stamp.result == "valid" and stamp.time is not None:
+            yield Since(stamp.time, f"timestamp of {printable(stamp.log)}", key)
+    for answer in (answer for learnt in sighting.learnt for answer in learnt.answers if answer.authentic):
+        for moment in (answer.this_update, answer.produced_at):
+            if moment is not None:
+                yield Since(moment, _title(answer))
+
+
+def _title(answer: Answer) -> str:
+    what = "CRL" if answer.source == "crl" else "OCSP answer"
+    return f"{what} of {printable(title_of(answer.issuer))}"
+
+
+def hints_of(sightings: Sequence[Sighting], context: Context) -> Hints:
+    """What may tell the time without proving it."""
+    genuine = {s.path.leaf.spki_sha256: s for s in sightings if s.path is not None and s.google and _completed(s)}
+    leaves = [Until(s.path.not_after, f"the certificate of {host}") for s in genuine.values()
+              if s.path is not None and (host := s.endpoint.host)]  # fmt: skip
+    lists = []
+    if any(fetch.outcome is FetchOutcome.FETCHED for fetch in context.evidence.fetches.values()):
+        answers = [a for s in genuine.values() for learnt in s.learnt for a in learnt.answers if a.authentic]
+        lists = [Until(a.next_update, _title(a)) for a in answers if a.next_update is not None]
+    told = [
+        Told(f"an unproven session with {s.endpoint.host}", s.seen.http.date, s.seen.http.received)
+        for s in sightings
+        if s.seen.http is not None and s.seen.http.date is not None and not s.proven
+    ]
+    return Hints(tuple(leaves), tuple(lists), (*context.evidence.told, *told), context.evidence.synchronised)
+
+
+def _completed(sighting: Sighting) -> bool:
+    return sighting.seen.tls is not None and sighting.seen.tls.completed
