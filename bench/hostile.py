@@ -64,7 +64,14 @@ def _scan(count: int, roots: Path, ports: dict[str, int]) -> None:
 
     resolve = [f"{name}:443:{HOST}:{port}" for name, (_, port) in expected.items()]
     run = prepare(
-        list(expected), trust=roots, proxy="none", resolve=resolve, timeout=TIMEOUT, concurrency=64, progress=progress
+        list(expected),
+        trust=roots,
+        proxy="none",
+        resolve=resolve,
+        timeout=TIMEOUT,
+        concurrency=64,
+        offline=True,
+        progress=progress,
     )
     begun, wall = time.process_time(), time.monotonic()
     asyncio.run(run.observe())

@@ -1,7 +1,7 @@
 """The far side, in a process of its own: ``python -m bench.peer FOLDER``, until its standard input ends.
 
 FOLDER holds SHARD.pem and SHARD.key for every name x.SHARD.google.com. Beside the TLS server there are a plain-HTTP
-server and four that misbehave.
+server, which knows the files in FOLDER/files by the last part of their path, and four that misbehave.
 """
 
 import asyncio
@@ -25,15 +25,22 @@ _HOLD = 60.0  # seconds after which a silent server lets go
 _BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One request, one answer with the time."""
-    with suppress(*_BROKEN):
-        await reader.readuntil(b"\r\n\r\n")
-        date = format_datetime(datetime.now(UTC), usegmt=True).encode()
-        head = (b"HTTP/1.1 404 Not Found", b"Date: " + date, b"Content-Length: 0", b"Connection: close", b"", b"")
-        writer.write(b"\r\n".join(head))
-        await writer.drain()
-    writer.close()
+def answering(files: Path | None = None) -> Handler:
+    """One request, one answer with the time, and one of `files` where it is asked for."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(*_BROKEN):
+            request = await reader.readuntil(b"\r\n\r\n")
+            asked = files / Path(request.split(b" ", 2)[1].decode()).name if files else None
+            body = asked.read_bytes() if asked and asked.is_file() else b""
+            date = format_datetime(datetime.now(UTC), usegmt=True).encode()
+            status = b"200 OK" if body else b"404 Not Found"
+            head = (b"HTTP/1.1 " + status, b"Date: " + date, b"Content-Length: %d" % len(body), b"Connection: close")
+            writer.write(b"\r\n".join((*head, b"", body)))
+            await writer.drain()
+        writer.close()
+
+    return answer
 
 
 async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,7 +103,7 @@ def _tls(folder: Path) -> ssl.SSLContext:
 async def _serve(folder: Path) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, _context: None)  # clients that leave in the middle are the point
-    servers: dict[str, Handler] = {"tls": answer, "plain": answer, **HOSTILE}
+    servers: dict[str, Handler] = {"tls": answering(), "plain": answering(folder / "files"), **HOSTILE}
     ports = {}
     for name, handler in servers.items():
         context = _tls(folder) if name == "tls" else None

@@ -4,8 +4,9 @@
     >>> report = tlsinspect.scan()                              # the hosts of Google's Outlook sync client
     >>> [(a.endpoint.host, a.verdict) for a in report.assessments]
 
-`scan` and `scan_async` look at live hosts, `classify` at a chain you have; `Trust` is the data both judge by. What they
-return is in `tlsinspect.model`. Importing this costs next to nothing: each name loads what it needs on first use.
+`scan` and `scan_async` look at live hosts, `classify` at a chain you have, `check_revocation` at one certificate of it;
+`Trust` is the data all judge by. What they return is in `tlsinspect.model`. Importing this costs next to nothing: each
+name loads what it needs on first use.
 """
 
 from tlsinspect.version import __version__
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
 
     from tlsinspect.conductor import scan, scan_async
     from tlsinspect.errors import ProfileError, TlsinspectError, TrustDataError, UsageError
-    from tlsinspect.model import Assessment, Confidence, Finding, Observation, Report, Verdict
+    from tlsinspect.evidence.revocation import check_revocation
+    from tlsinspect.model import (
+        Assessment,
+        Confidence,
+        Finding,
+        Observation,
+        Report,
+        Revocation,
+        RevocationReason,
+        RevocationStatus,
+        Verdict,
+    )
     from tlsinspect.recorded import classify
     from tlsinspect.trust import Trust
 
@@ -24,8 +36,10 @@ _HOMES = {
     "scan": "conductor",
     "scan_async": "conductor",
     "classify": "recorded",
+    "check_revocation": "evidence.revocation",
     "Trust": "trust",
     **dict.fromkeys(("Assessment", "Confidence", "Finding", "Observation", "Report", "Verdict"), "model"),
+    **dict.fromkeys(("Revocation", "RevocationReason", "RevocationStatus"), "model"),
     **dict.fromkeys(("ProfileError", "TlsinspectError", "TrustDataError", "UsageError"), "errors"),
 }
 
@@ -36,12 +50,16 @@ __all__ = [
     "Observation",
     "ProfileError",
     "Report",
+    "Revocation",
+    "RevocationReason",
+    "RevocationStatus",
     "TlsinspectError",
     "Trust",
     "TrustDataError",
     "UsageError",
     "Verdict",
     "__version__",
+    "check_revocation",
     "classify",
     "scan",
     "scan_async",

@@ -16,10 +16,9 @@ from tlsinspect.endpoints import Profile, load_profile
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds
-from tlsinspect.evidence.clockhints import Told
 from tlsinspect.fetch import Fetcher
 from tlsinspect.gather import Gatherer
-from tlsinspect.gather.named import named_hosts
+from tlsinspect.gather.named import current_hosts, named_hosts
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.judge import Observed, judge_run
 from tlsinspect.judge.conclude import clock_of, conclusions
@@ -66,6 +65,7 @@ class Run:
     seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
     aside: list[Observed] = field(default_factory=list)  # observed for the time alone
     reached: dict[Endpoint, Reachability] = field(default_factory=dict)
+    early: dict[str, Reachability] = field(default_factory=dict)  # of hosts that certificates will probably name
     interrupted: bool = False
     started: datetime | None = None  # local clock
 
@@ -74,7 +74,7 @@ class Run:
         self.started = self.settings.clock()
         gatherer = Gatherer(self.trust, self.shelf, self.started, _authority_files(self.profile.endpoints))
         try:
-            await asyncio.gather(self._observe_all(), self._ask_time(gatherer))
+            await asyncio.gather(self._observe_all(), self._ask_time(gatherer), self._ask_early())
             sightings = await gatherer.gather(self._observed())
             if not self.offline:
                 await asyncio.gather(self._ask_second(gatherer, sightings), self._ask_named(sightings))
@@ -99,7 +99,9 @@ class Run:
     async def _job(self, endpoint: Endpoint, gate: asyncio.Semaphore) -> None:
         async with gate:
             if not endpoint.tls:
-                await self._ask_plainly(endpoint)
+                reached = await self._ask_plainly(endpoint)
+                if reached is not None:
+                    self.reached[endpoint] = reached
                 return
             proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
             for number in range(1, self.repeat + 1):
@@ -108,21 +110,29 @@ class Run:
                 if seen.failure is not None and seen.failure.reason is Reason.CANCELLED:
                     return
 
-    async def _ask_plainly(self, endpoint: Endpoint) -> None:
+    async def _ask_plainly(self, endpoint: Endpoint) -> Reachability | None:
         proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
         answer = await ask_plainly(endpoint, proxy, self.settings)
         if answer.reason is Reason.CANCELLED:
-            return
-        self.reached[endpoint] = reachability(endpoint, proxy.route if proxy else DIRECT, answer, self.trust)
+            return None
         if answer.head is not None and answer.head.date is not None:
-            told = Told(f"plain HTTP from {endpoint.host}", answer.head.date, self.settings.clock())
-            self.shelf.told.append(told)
+            self.shelf.tell(endpoint.host, answer.head.date, self.settings.clock())
+        return reachability(endpoint, proxy.route if proxy else DIRECT, answer, self.trust)
 
     async def _ask_time(self, gatherer: Gatherer) -> None:
         """The signed time, for runs that ask for Google's hosts anyway."""
         google = any(e.authority is Authority.GOOGLE for e in self.profile.endpoints)
         if google and self.time_service and not self.offline and self.at is None:
             await gatherer.ask_time()
+
+    async def _ask_early(self) -> None:
+        """The revocation hosts of today, while the handshakes are waited for: asking afterwards would cost time."""
+        hosts = {e.host for e in self.profile.endpoints if not e.tls}
+        google = any(e.tls and e.authority is Authority.GOOGLE for e in self.profile.endpoints)
+        likely = [e for e in current_hosts(self.trust) if e.host not in hosts] if google and not self.offline else []
+        for reached in await asyncio.gather(*map(self._ask_plainly, likely)):
+            if reached is not None:
+                self.early[reached.endpoint.host] = reached
 
     async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
         """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
@@ -136,15 +146,21 @@ class Run:
 
     async def _ask_named(self, sightings: Sequence[Sighting]) -> None:
         """Reachability of the revocation hosts that received certificates name, where it is not known already."""
-        known = {e.host for e in self.reached}
-        endpoints = [e for e in named_hosts(sightings) if e.host not in known]
-        for endpoint in endpoints:
-            fetch = self.shelf.asked_at(endpoint.host)
-            if fetch is not None:
-                self.reached[endpoint] = reached_by(endpoint, fetch, signed=fetch.url in self.shelf.signed)
-        await asyncio.gather(*(self._ask_plainly(e) for e in endpoints if e not in self.reached))
-        for endpoint in endpoints:
-            self.reached[endpoint] = replace(self.reached[endpoint], named=True)
+        hosts = {e.host for e in self.reached}
+        named = [e for e in named_hosts(sightings) if e.host not in hosts]
+        found = {e: self.early.get(e.host) for e in named}
+        silent = [e for e in named if found[e] is None and self.shelf.asked_at(e.host) is None]
+        found.update(zip(silent, await asyncio.gather(*map(self._ask_plainly, silent)), strict=True))
+        for endpoint, asked in (*self.reached.items(), *found.items()):
+            reached = self._by_fetching(endpoint, asked)
+            if reached is not None:
+                self.reached[endpoint] = replace(reached, endpoint=endpoint, named=endpoint in found)
+
+    def _by_fetching(self, endpoint: Endpoint, asked: Reachability | None) -> Reachability | None:
+        """What a fetch from the host says, where that is more than `asked` says."""
+        fetch = self.shelf.asked_at(endpoint.host)
+        signed = fetch is not None and fetch.url in self.shelf.signed
+        return reached_by(endpoint, fetch, signed=signed) if fetch is not None and (signed or asked is None) else asked
 
     def _observed(self) -> list[Observed]:
         return [Observed(e, tuple(self._seen(e))) for e in self.profile.endpoints if e.tls]

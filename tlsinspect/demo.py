@@ -27,13 +27,14 @@ class Scene:
     expected: dict[str, str]  # host: verdict
     ports: dict[str, int] = field(default_factory=dict)  # host: where it really listens
     plain: dict[str, int] = field(default_factory=dict)  # the same on port 80
+    named: dict[str, int] = field(default_factory=dict)  # the same of hosts that only certificates name
     proxy: str = "none"
     clock_ahead: timedelta = timedelta(0)
 
     def run(self, trust: Trust) -> Run:
         names = [*self.ports, *(f"http://{host}" for host in self.plain)] or list(self.expected)
         resolve = [f"{h}:443:{HOST}:{p}" for h, p in self.ports.items()]
-        resolve += [f"{h}:80:{HOST}:{p}" for h, p in self.plain.items()]
+        resolve += [f"{h}:80:{HOST}:{p}" for h, p in {**self.plain, **self.named}.items()]
         return prepare(
             names,
             trust=trust,
@@ -49,6 +50,15 @@ class Scene:
 def scenes(network: LoopbackNetwork, google: GoogleLike, now: datetime) -> Iterator[Scene]:
     expired = google.we2.issue(["www.google.com"], not_before=now - 80 * DAY, not_after=now - 5 * DAY)
     other = google.wr2.issue(["docs.google.com", "sites.google.com"])
+    revoked = google.wr2.issue(["meet.google.com"])
+    lists = network.site(
+        {
+            "/wr2/lab.crl": google.wr2.crl({revoked.certificate.serial_number: now - DAY}),
+            "/we2/lab.crl": google.we2.crl(),
+            "/r/r1.crl": google.r1.crl(),
+            "/r/r4.crl": google.r4.crl(),
+        }
+    )
     yield Scene(
         "An office network",
         {
@@ -57,6 +67,7 @@ def scenes(network: LoopbackNetwork, google: GoogleLike, now: datetime) -> Itera
             "mail.google.com": "intercepted",
             "accounts.google.com": "intercepted",
             "www.google.com": "expired",
+            "meet.google.com": "revoked",
             "drive.google.com": "wrong-host",
             "chat.google.com": "unreachable",
         },
@@ -66,13 +77,15 @@ def scenes(network: LoopbackNetwork, google: GoogleLike, now: datetime) -> Itera
             "mail.google.com": network.tls(zscaler(now).issue(["mail.google.com"])),
             "accounts.google.com": network.tls(impersonator(now).issue(["accounts.google.com"])),
             "www.google.com": network.tls(expired),
+            "meet.google.com": network.tls(revoked),
             "drive.google.com": network.tls(other),
             "chat.google.com": network.nothing(),
         },
         plain={
-            "c.pki.goog": network.plain(b"200 OK", google.wr2.crl()),
+            "c.pki.goog": lists,
             "crl.pki.goog": network.plain(b"403 Forbidden", b"<html>blocked by policy</html>"),
         },
+        named={"o.pki.goog": network.nothing()},
     )
     yield Scene(
         "The same hosts through a proxy that asks for credentials",
@@ -86,6 +99,7 @@ def scenes(network: LoopbackNetwork, google: GoogleLike, now: datetime) -> Itera
             "www.googleapis.com": network.tls(google.wr2.issue(["www.googleapis.com"])),
             "mail.google.com": network.tls(google.we2.issue(["mail.google.com"])),
         },
+        named=dict.fromkeys(("c.pki.goog", "o.pki.goog"), lists),
         clock_ahead=90 * DAY,
     )
 

@@ -3,7 +3,7 @@
 from tlsinspect.evidence.signedobject import is_signed_object
 from tlsinspect.judge.establish import host_of, portal_sign
 from tlsinspect.model import Endpoint, Fetch, FetchOutcome, Reach, Reachability, Reason, Route
-from tlsinspect.observe.plain import PlainAnswer
+from tlsinspect.observe.plain import MAX_BODY, PlainAnswer
 from tlsinspect.trust import Trust
 
 
@@ -68,7 +68,8 @@ def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Rea
     if head.status == 200 and is_signed_object(answer.body, trust):
         return Reach.SIGNED_OBJECT, _SIGNED, False
     asked_for_object = endpoint.rows[0].url.endswith((".crl", ".crt", ".der"))
-    if head.status >= 500 or (asked_for_object and head.status == 200):
+    begins_so = len(answer.body) >= MAX_BODY and answer.body.startswith(b"\x30")  # too long to be read to its end here
+    if head.status >= 500 or (asked_for_object and head.status == 200 and not begins_so):
         return Reach.NOT_PKI, f"status {head.status}, not the object asked for", False
     target = host_of(head.get("location"))
     return Reach.ANSWERS, f"status {head.status}" + (f", on to {target}" if target else ""), False

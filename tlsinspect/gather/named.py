@@ -7,8 +7,13 @@ from tlsinspect.errors import UsageError
 from tlsinspect.evidence.revocation import sources
 from tlsinspect.judge.establish import Sighting
 from tlsinspect.model import Authority, Endpoint, Row
+from tlsinspect.trust import Trust
 
-SOURCE = "received certificates"
+
+def current_hosts(trust: Trust) -> list[Endpoint]:
+    """The hosts that Google's certificates of today name for revocation, as data has it."""
+    rows = [row for row in trust.revocation_hosts if row.until is None and row.purpose in ("crl", "ocsp")]
+    return [_endpoint(Target(row.host, 80, tls=False)) for row in rows]
 
 
 def named_hosts(sightings: Iterable[Sighting]) -> list[Endpoint]:
@@ -16,10 +21,13 @@ def named_hosts(sightings: Iterable[Sighting]) -> list[Endpoint]:
     found: dict[str, Endpoint] = {}
     for s in sightings:
         for target in _targets(s):
-            row = Row(url=target.url, purpose="Revocation, named by received certificates", required=False,
-                      source=SOURCE)  # fmt: skip
-            found.setdefault(target.host, Endpoint(target.host, target.port, False, Authority.GOOGLE, (row,)))
+            found.setdefault(target.host, _endpoint(target))
     return list(found.values())
+
+
+def _endpoint(target: Target) -> Endpoint:
+    row = Row(url=target.url, purpose="Revocation", required=False, source="received certificates")
+    return Endpoint(target.host, target.port, False, Authority.GOOGLE, (row,))
 
 
 def _targets(sighting: Sighting) -> Iterator[Target]:

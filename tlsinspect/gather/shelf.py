@@ -15,6 +15,7 @@ from tlsinspect.model import Fetch, FetchOutcome
 from tlsinspect.observe.systemclock import synchronised
 
 WITHOUT_END = timedelta(days=8)  # how long an object without nextUpdate is good
+_ENOUGH = 8  # who tell the time and prove nothing
 _NOT_ASKED = (FetchOutcome.CACHED, FetchOutcome.OFFLINE, FetchOutcome.NO_TIME)
 
 
@@ -49,9 +50,15 @@ class Shelf:
         """Ask for `url`; `proven` says that a certificate proven already names it."""
         fetched = await self.fetcher.get(url, purpose, proven=proven)
         self.fetches[url] = fetched.fetch
-        if fetched.fetch.date is not None and len(self.told) < 3:
-            self.told.append(Told(f"plain HTTP from {url.split('/')[2][:100]}", fetched.fetch.date, fetched.received))
+        answered = fetched.fetch.outcome in (FetchOutcome.FETCHED, FetchOutcome.STATUS)
+        if answered and fetched.fetch.date is not None:
+            self.tell(url.split("/")[2], fetched.fetch.date, fetched.received)
         return fetched
+
+    def tell(self, host: str, time: datetime, at: datetime) -> None:
+        """Note what `host` says the time is, over plain HTTP."""
+        if len(self.told) < _ENOUGH:
+            self.told.append(Told(f"plain HTTP from {host[:100]}", time, at))
 
     def remark(self, url: str, detail: str) -> None:
         """Say more of a fetch that brought something of no use."""

@@ -7,7 +7,7 @@ from tlsinspect.certificate import title_of
 from tlsinspect.evidence.clock import Bounds, Since, witness
 from tlsinspect.evidence.clockhints import Hints, Told, Until
 from tlsinspect.evidence.crl import Answer
-from tlsinspect.evidence.gathered import anchored_since
+from tlsinspect.evidence.gathered import Evidence, anchored_since
 from tlsinspect.judge.establish import Context, Sighting
 from tlsinspect.model import Basis, FetchOutcome
 from tlsinspect.text import printable
@@ -56,7 +56,7 @@ def hints_of(sightings: Sequence[Sighting], context: Context) -> Hints:
     leaves = [Until(s.path.not_after, f"the certificate of {host}") for s in genuine.values()
               if s.path is not None and (host := s.endpoint.host)]  # fmt: skip
     lists = []
-    if any(fetch.outcome is FetchOutcome.FETCHED for fetch in context.evidence.fetches.values()):
+    if _just_fetched(context.evidence):
         answers = [a for s in genuine.values() for learnt in s.learnt for a in learnt.answers if a.authentic]
         lists = [Until(a.next_update, _title(a)) for a in answers if a.next_update is not None]
     told = [
@@ -65,6 +65,12 @@ def hints_of(sightings: Sequence[Sighting], context: Context) -> Hints:
         if s.seen.http is not None and s.seen.http.date is not None and not s.proven
     ]
     return Hints(tuple(leaves), tuple(lists), (*context.evidence.told, *told), context.evidence.synchronised)
+
+
+def _just_fetched(evidence: Evidence) -> bool:
+    """Whether the lists and answers came in this run: of an older copy nobody would expect that it is current."""
+    outcomes = {fetch.outcome for fetch in evidence.fetches.values() if fetch.purpose in ("crl", "ocsp")}
+    return FetchOutcome.FETCHED in outcomes and FetchOutcome.CACHED not in outcomes
 
 
 def _completed(sighting: Sighting) -> bool:

@@ -7,7 +7,7 @@ import asyncio
 import ssl
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -53,6 +53,10 @@ class LoopbackNetwork:
         """A plain-HTTP server that gives every request the same answer."""
         return self._serve(_answer(status, body))
 
+    def site(self, files: Mapping[str, bytes]) -> int:
+        """A plain-HTTP server of these files, by path; nothing else is there."""
+        return self._serve(_answer(b"404 Not Found", b"", files=files))
+
     def proxy_asking_for_credentials(self) -> int:
         """A proxy that answers every CONNECT with 407."""
         return self._serve(
@@ -84,13 +88,17 @@ class LoopbackNetwork:
             task.cancel()
 
 
-def _answer(status: bytes, body: bytes, *fields: bytes) -> Handler:
+def _answer(status: bytes, body: bytes, *fields: bytes, files: Mapping[str, bytes] | None = None) -> Handler:
+    """Answers every request alike, unless it asks for one of `files`."""
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await reader.readuntil(b"\r\n\r\n")
+            request = await reader.readuntil(b"\r\n\r\n")
+            found = (files or {}).get(request.split(b" ", 2)[1].decode("ascii", "replace"))
+            line, content = (status, body) if found is None else (b"200 OK", found)
             date = format_datetime(datetime.now(UTC), usegmt=True).encode()
-            head = (b"HTTP/1.1 " + status, b"Date: " + date, b"Content-Length: %d" % len(body), *fields)
-            writer.write(b"\r\n".join((*head, b"Connection: close", b"", body)))
+            head = (b"HTTP/1.1 " + line, b"Date: " + date, b"Content-Length: %d" % len(content), *fields)
+            writer.write(b"\r\n".join((*head, b"Connection: close", b"", content)))
             await writer.drain()
         writer.close()
 

@@ -150,8 +150,8 @@ def _vouched(assessment: Assessment) -> Iterator[str]:
     if "revocation-not-checked" in codes:
         yield "revocation not checked"
     elif assessment.revocation:
-        good = all(status.state is Revocation.GOOD for status in assessment.revocation)
-        yield "not revoked" if good else "revocation unknown"
+        unknown = [status.reason for status in assessment.revocation if status.state is not Revocation.GOOD]
+        yield f"revocation unknown ({unknown[0]})" if unknown else "not revoked"
     valid = sum(stamp.result == "valid" for stamp in assessment.timestamps)
     if valid:
         yield f"{valid} SCT{'s' if valid != 1 else ''}"
