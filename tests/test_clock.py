@@ -154,9 +154,21 @@ def test_the_time_service_outvotes_sessions_and_they_are_named() -> None:
     assert time.estimate().sources == (TIME_SERVICE,)
 
 
-def test_a_time_service_before_something_signed_is_not_believed() -> None:
-    late = (Since(TRUE + HOUR, "CRL of WR2"),)
-    assert bounds(timedelta(0), service=service(timedelta(0)), since=late).told is None
+LATE = (Since(TRUE + HOUR, "CRL of WR2"),)
+
+
+@pytest.mark.parametrize("time", [bounds(since=LATE, service=service(timedelta(0))), bounds(timedelta(0), *TWO, since=LATE)],
+                         ids=["the time service", "two leaves and this clock"])  # fmt: skip
+def test_what_is_signed_in_the_future_was_post_dated(time: Bounds) -> None:
+    interval = time.interval("other")
+    assert interval is not None
+    assert interval.lo <= TRUE <= interval.hi
+    assert time.lower() == RELEASED
+    assert skew(time) is None
+
+
+def test_a_single_leaf_does_not_outweigh_what_is_signed() -> None:
+    assert bounds(timedelta(0), ("one", timedelta(0)), since=LATE).interval("other") is None
 
 
 def test_its_answer_allows_for_the_way_and_for_its_own_clock() -> None:

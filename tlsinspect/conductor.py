@@ -33,6 +33,7 @@ from tlsinspect.model import (
     Reachability,
     Reason,
     Report,
+    Row,
     Stage,
 )
 from tlsinspect.observe.attempt import Settings, observe
@@ -140,7 +141,8 @@ class Run:
         other = next((host for host in SECOND_HOSTS if host not in scanned), None)
         if other is None or not self.time_service or not gatherer.lacks_second(sightings):
             return
-        endpoint = Endpoint(other, 443, True, Authority.GOOGLE, ())
+        row = Row(url=f"https://{other}/", purpose="The time", required=False)
+        endpoint = Endpoint(other, 443, True, Authority.GOOGLE, (row,))
         seen = await observe(endpoint, self.routing.proxy_for(other, True), self.settings)
         self.aside.append(Observed(endpoint, (seen,)))
 

@@ -10,6 +10,7 @@ shift them. What merely suggests the time is in `clockhints`, and decides nothin
 Every bound is kept as an offset from the local clock, so that bounds taken seconds apart can be put together.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -100,11 +101,12 @@ class Bounds:
         return max((data, *(s for s in self._latest if s.leaf_key != without or not without)), key=lambda s: s.time)
 
     @cached_property
-    def told(self) -> Witness | None:
-        """The time service's word, unless something signed later already exists."""
-        service = self.service
-        past = service is not None and self.local + service.hi < self.lower() - SLACK
-        return None if past else service
+    def _latest_possible(self) -> datetime | None:
+        """What was signed after this was post-dated by its signer: the time service says so, or at least two leaves
+        and this machine's clock together. A stolen expired key or two could not arrange that."""
+        steady = (c for c in _camps(w for w in self.witnesses if w.google) if len(c.keys) > 1 and self._agrees(c))
+        by = self.service or next(steady, None)
+        return self.local + by.hi + SLACK if by is not None else None
 
     @cached_property
     def dropped(self) -> tuple[Witness, ...]:
@@ -112,7 +114,7 @@ class Bounds:
         return tuple(w for w in self.witnesses if self._is_wrong(w))
 
     def _is_wrong(self, w: Witness) -> bool:
-        told = self.told
+        told = self.service
         if told is not None and (w.hi < told.lo - SLACK or w.lo > told.hi + SLACK):
             return True
         return self.local + w.hi < self.lower(without=w.leaf_key) - SLACK
@@ -127,8 +129,8 @@ class Bounds:
         """
         if self.exact:
             return Interval(self.local, self.local, sure=True)
-        if self.told is not None:
-            return Interval(self.local + self.told.lo, self.local + self.told.hi, sure=True)
+        if self.service is not None:
+            return Interval(self.local + self.service.lo, self.local + self.service.hi, sure=True)
         camps = [camp for camp in self._camps if camp.keys - {leaf_key}]
         own = self._own(leaf_key)
         if not camps:
@@ -170,12 +172,17 @@ class Bounds:
         """Of the lower bounds the latest two that do not rest on the same leaf: whichever is left out, one of them
         answers.
 
-        A leaf whose own session says that its notBefore has not come yet proves no bound.
+        A leaf whose own session says that its notBefore has not come yet proves no bound; nor does what was post-dated.
         """
+        end = self._latest_possible
         told: dict[str, datetime] = {}
         for w in self.witnesses:
             told[w.leaf_key] = max(told.get(w.leaf_key, FIRST_MOMENT), self.local + w.hi + SLACK)
-        believed = [s for s in self.since if s.leaf_key not in told or told[s.leaf_key] >= s.time]
+        believed = [
+            s
+            for s in self.since
+            if (s.leaf_key not in told or told[s.leaf_key] >= s.time) and (end is None or s.time <= end)
+        ]
         found: dict[str, Since] = {}
         for each in sorted(believed, key=lambda s: s.time, reverse=True):
             found.setdefault(each.leaf_key, each)
@@ -190,15 +197,13 @@ class Bounds:
 
     @cached_property
     def _camps(self) -> list[Camp]:
-        """The witnesses that are kept, put together as far as they agree within SLACK."""
-        camps: list[Camp] = []
-        for w in sorted((w for w in self._kept if w.google), key=lambda witness: witness.lo):
-            if camps and w.lo <= camps[-1].hi + SLACK:
-                last = camps.pop()
-                camps.append(Camp(last.keys | {w.leaf_key}, last.lo, max(last.hi, w.hi)))
-            else:
-                camps.append(Camp(frozenset({w.leaf_key}), w.lo, w.hi))
-        return camps
+        return _camps(w for w in self._kept if w.google)
+
+    @property
+    def sure(self) -> bool:
+        """Whether what is said of the time is more than one party's word; signed lower bounds always are."""
+        interval = self.interval()
+        return interval is None or interval.sure
 
     def best(self) -> datetime:
         """One moment to reckon ages by: true time as far as it is proven, else the local clock, unless that shows a
@@ -215,10 +220,22 @@ class Bounds:
         if self.exact:
             return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=("chosen by the caller",))
         hosts = sorted({w.host for w in self._kept if w.google})
-        service = (TIME_SERVICE,) if self.told else ()
+        service = (TIME_SERVICE,) if self.service else ()
         return ClockEstimate(
             self.local, lo=interval.lo, hi=interval.hi, sources=(*service, *(f"Date of {host}" for host in hosts))
         )
+
+
+def _camps(witnesses: Iterable[Witness]) -> list[Camp]:
+    """Witnesses put together as far as they agree within SLACK."""
+    camps: list[Camp] = []
+    for w in sorted(witnesses, key=lambda witness: witness.lo):
+        if camps and w.lo <= camps[-1].hi + SLACK:
+            last = camps.pop()
+            camps.append(Camp(last.keys | {w.leaf_key}, last.lo, max(last.hi, w.hi)))
+        else:
+            camps.append(Camp(frozenset({w.leaf_key}), w.lo, w.hi))
+    return camps
 
 
 class Dates(StrEnum):

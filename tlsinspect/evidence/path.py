@@ -122,11 +122,12 @@ def _find_path(
     fetched: tuple[bytes, ...],
     at: datetime | None,
 ) -> Path:
-    path = _search(chain, host, authority, trust, file, fetched, at)
-    if not fetched:
+    path = _search(chain, host, authority, trust, file, (), at)
+    if not fetched or path.signer is Signer.GOOGLE:
         return path
-    alone = {c.der for c in path.certificates[1:]} & set(fetched) - set(chain)
-    return replace(path, completed=bool(alone))
+    # What was fetched counts only where it leads to Google: anybody on the way may have made it.
+    helped = _search(chain, host, authority, trust, file, fetched, at)
+    return replace(helped, completed=True) if helped.signer is Signer.GOOGLE else path
 
 
 def _search(

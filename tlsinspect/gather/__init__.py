@@ -89,7 +89,7 @@ class Gatherer:
         keys = {w.leaf_key for w in bounds.witnesses if w.google}
         paths = [s.path for s in sightings if s.path is not None and s.google]
         outside = any(not path.not_before <= self.local <= path.not_after for path in paths)
-        return bounds.told is None and len(keys) == 1 and outside
+        return bounds.service is None and len(keys) == 1 and outside
 
     # -- authorities that were not presented ------------------------------------------------------------------------
 

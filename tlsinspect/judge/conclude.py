@@ -56,7 +56,7 @@ def _clock(context: Context) -> Iterator[Finding]:
     off = skew(context.bounds)
     if off is not None:
         code = "clock-ahead" if off[0] > timedelta(0) else "clock-behind"
-        yield finding(code, {"skew": skew_sentence(off), **skew_seconds(off)})
+        yield finding(code, {"skew": skew_sentence(off), **skew_seconds(off)}, proven=context.bounds.sure)
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

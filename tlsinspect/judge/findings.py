@@ -214,6 +214,7 @@ def clock_findings(context: Context, words: Mapping[str, str]) -> Iterator[Findi
     """What is proven of the local clock."""
     off = skew(context.bounds)
     if off is not None:
-        yield finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", skew_seconds(off), words)
+        code = "clock-ahead" if off[0] > timedelta(0) else "clock-behind"
+        yield finding(code, skew_seconds(off), words, proven=context.bounds.sure)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})

@@ -39,11 +39,20 @@ def remedy(rule: str, values: Mapping[str, str]) -> str:
     return _fill(wording()["rule"][rule]["remedy"], values)
 
 
-def finding(code: str, values: Mapping[str, str] | None = None, context: Mapping[str, str] | None = None) -> Finding:
-    """The finding `code`. `values` are kept with it; `context` only helps to fill the sentence."""
+def finding(
+    code: str,
+    values: Mapping[str, str] | None = None,
+    context: Mapping[str, str] | None = None,
+    *,
+    proven: bool = True,
+) -> Finding:
+    """The finding `code`. `values` are kept with it; `context` only helps to fill the sentence. What is not `proven`
+    here is a hint, whatever it is elsewhere."""
     row = wording()["finding"][code]
-    sentence = _fill(row["sentence"], {**(context or {}), **(values or {})})
-    return Finding(code, Severity(row["severity"]), Kind(row["kind"]), sentence, dict(values or {}))
+    template = row["sentence"] if proven else row.get("unproven", row["sentence"])
+    sentence = _fill(template, {**(context or {}), **(values or {})})
+    kind = Kind(row["kind"]) if proven else Kind.HINT
+    return Finding(code, Severity(row["severity"]), kind, sentence, dict(values or {}))
 
 
 def rule_finding(rule: str, values: Mapping[str, str]) -> Finding:
