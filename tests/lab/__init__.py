@@ -2,7 +2,8 @@
 
 It needs Linux with user namespaces (or root), and on Debian or Ubuntu::
 
-    apt-get install --no-install-recommends nginx-light squid-openssl tinyproxy iptables iproute2 util-linux openssl
+    apt-get install --no-install-recommends nginx-light squid-openssl tinyproxy faketime \\
+        iptables iproute2 util-linux openssl
     python3 -m venv TOOLS && TOOLS/bin/pip install mitmproxy==11.0.2 proxy.py==2.4.10
     TLSINSPECT_LAB_TOOLS=TOOLS/bin pytest -m lab
 

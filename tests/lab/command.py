@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +26,8 @@ class Result:
     status: int
     stdout: str
     stderr: str
+    seconds: float = 0.0
+    """How long it took, by the clock on the wall."""
 
     @cached_property
     def report(self) -> dict[str, Any]:
@@ -41,6 +45,25 @@ class Result:
     @property
     def verdicts(self) -> dict[str, str]:
         return {host: assessment["verdict"] for host, assessment in self.assessments.items()}
+
+    @property
+    def confidences(self) -> dict[str, str]:
+        return {host: assessment["confidence"] for host, assessment in self.assessments.items()}
+
+    @property
+    def conclusions(self) -> dict[str, dict[str, Any]]:
+        """What is said of the run as a whole, by code."""
+        return {finding["code"]: finding for finding in self.report["conclusions"]}
+
+    def revocation(self, host: str) -> list[str]:
+        """The state of each certificate of a host's path, leaf first, with the reason where there is one."""
+        return [
+            row["state"] + (f" {row['reason']}" if row["reason"] else "")
+            for row in self.assessments[host]["revocation"]
+        ]
+
+    def codes(self, host: str) -> set[str]:
+        return {finding["code"] for finding in self.assessments[host]["findings"]}
 
     @property
     def reachability(self) -> dict[str, str]:
@@ -64,17 +87,35 @@ class Command:
     roots: Path
     """What `--trust` says stands in for Google's roots."""
 
-    def __call__(self, *options: str, trusting: bool = True, env: Mapping[str, str] | None = None) -> Result:
-        argv = [sys.executable, "-m", "tlsinspect", "scan", "--format", "json"]
+    def __call__(
+        self,
+        *options: str,
+        trusting: bool | Path = True,
+        env: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+    ) -> Result:
+        """Run a scan. `trusting` names other trust data, or none; without `cache` the run finds an empty one."""
+        argv = ["scan", "--format", "json"]
         if trusting:
-            argv += ["--trust", str(self.roots)]
+            argv += ["--trust", str(self.roots if trusting is True else trusting)]
+        done, seconds = self.run(*argv, *options, env=env, cache=cache)
+        return Result(done.returncode, done.stdout, done.stderr, seconds)
+
+    def run(
+        self, *arguments: str, env: Mapping[str, str] | None = None, cache: Path | None = None
+    ) -> tuple[subprocess.CompletedProcess[str], float]:
+        """Run any subcommand to its end, and say how long it took."""
+        argv = [sys.executable, "-m", "tlsinspect", *arguments]
+        folder = cache or Path(tempfile.mkdtemp(prefix="cache-", dir=self.network.folder))
+        environment = {**_package(), "XDG_CACHE_HOME": str(folder), **(env or {})}
+        begun = time.monotonic()
         try:
-            done = self.network.run("client", [*argv, *options], env={**_package(), **(env or {})}, timeout=_BOUND)
+            done = self.network.run("client", argv, env=environment, timeout=_BOUND)
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f"the command did not end within {_BOUND} s") from error
         # Pytest shows this with a test that fails.
         print(f"exit status {done.returncode}\n{done.stderr}\n{done.stdout}")
-        return Result(done.returncode, done.stdout, done.stderr)
+        return done, time.monotonic() - begun
 
 
 def _package() -> dict[str, str]:

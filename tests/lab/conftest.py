@@ -6,7 +6,8 @@ so that a pipeline cannot lose its lab without anybody noticing.
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from . import programs
 from .command import Command
 from .network import HTTP_HOSTS, TLS_HOSTS, Network, Process, why_unavailable
 from .pki import Pki, make
-from .programs import Proxy
+from .programs import Port80, Proxy
 
 
 def _need(obstacle: str | None) -> None:
@@ -36,19 +37,55 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @pytest.fixture(scope="session")
-def network(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Network]:
-    """The network with its hosts answering. The client's operating system trusts the stand-in roots, as it would
-    trust Google's."""
+def machines(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Network]:
+    """The network before anybody answers. The client's operating system trusts the stand-in roots, as it would trust
+    Google's."""
     _need(why_unavailable())
-    _need_programs("nginx")
     with Network(tmp_path_factory.mktemp("network"), os_roots=pki.google_roots) as network:
-        programs.hosts(network, pki)
         yield network
+
+
+@pytest.fixture(scope="session")
+def port80_server(machines: Network, pki: Pki) -> Port80:
+    return programs.port80(machines, pki)
+
+
+@pytest.fixture(scope="session")
+def network(machines: Network, pki: Pki, port80_server: Port80) -> Network:
+    """The network with its hosts answering."""
+    _need_programs("nginx")
+    assert port80_server.process.running()
+    programs.hosts(machines, pki)
+    return machines
+
+
+@pytest.fixture
+def port80(port80_server: Port80, network: Network) -> Iterator[Port80]:
+    """What answers on port 80, with nothing asked of it yet and no lies told by the last test."""
+    assert network
+    with port80_server.answering():
+        port80_server.forget()
+        yield port80_server
+    assert not port80_server.process.output(), "the server on port 80 has a defect of its own"
 
 
 @pytest.fixture(scope="session")
 def scan(network: Network, pki: Pki) -> Command:
     return Command(network, pki.google_roots)
+
+
+@pytest.fixture(scope="session")
+def scan_as_google(scan: Command, pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """With trust data in which the lab is Google: nothing caps the confidence, and the time service is believed."""
+    built = datetime.now(UTC).date() - timedelta(days=100)
+    return replace(scan, roots=pki.trust(tmp_path_factory.mktemp("trust") / "data", built))
+
+
+@pytest.fixture(scope="session")
+def front(network: Network, pki: Pki) -> int:
+    """The port of an appliance on the gateway that ends TLS."""
+    programs.front(network, pki)
+    return programs.FRONT_PORT
 
 
 @pytest.fixture(scope="session")

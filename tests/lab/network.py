@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -34,7 +35,25 @@ class Address(NamedTuple):
     ipv6: str
 
 
+class Peculiar(StrEnum):
+    """Hosts of Google's beside those of the sync client, each with a leaf that differs in one respect."""
+
+    CRL_ONLY = "accounts.google.com"  # names no OCSP responder, as Google's elliptic leaves today
+    OCSP_ONLY = "docs.google.com"  # names no revocation list
+    ALONE = "drive.google.com"  # is sent without its intermediate, which is a new one
+    BYSTANDER = "people.googleapis.com"  # has another intermediate, another root, other addresses
+    EXPIRED = "calendar.google.com"  # really is
+    UNLOGGED = "contacts.google.com"  # carries no transparency timestamps
+    STAPLED = "photos.google.com"  # names nobody to ask, and comes with a good OCSP answer
+    STAPLED_REVOKED = "keep.google.com"  # comes with an answer that it is revoked
+    STAPLED_FORGED = "sites.google.com"  # names nobody either; the signature of its good answer is broken
+
+
 TLS_HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "www.google.com", "mail.google.com")
+PECULIAR_HOSTS = tuple(Peculiar)
+# Where an interceptor's forged leaves send whoever believes them.
+FORGER_HOST = "pki.acme.example"
+TIME_HOST = "clients2.google.com"
 HTTP_HOSTS = (
     "crl.pki.goog",
     "crls.pki.goog",
@@ -42,14 +61,20 @@ HTTP_HOSTS = (
     "c.pki.goog",
     "o.pki.goog",
     "i.pki.goog",
+    "pki.goog",
     "connectivitycheck.gstatic.com",
+    TIME_HOST,
+    FORGER_HOST,
 )
 # Addresses in Google's own ranges: documentation addresses count as private, and rules about private or foreign
 # addresses would then see something they never see in life. Inside the namespaces they lead nowhere else.
 HOSTS = {
-    name: Address(f"142.250.185.{number}", f"2a00:1450:4001:80b::{number}")
-    for number, name in enumerate(TLS_HOSTS + HTTP_HOSTS, start=10)
+    str(name): Address(f"142.250.185.{number}", f"2a00:1450:4001:80b::{number}")
+    for number, name in enumerate(TLS_HOSTS + HTTP_HOSTS + PECULIAR_HOSTS, start=10)
 }
+# What a cloud's machines ask for their secrets: it answers here, so that a test sees whether it was asked.
+METADATA = "169.254.169.254"
+INTERNET = Address("198.51.100.2", "2001:db8:2::2")
 CLIENT = Address("192.0.2.2", "2001:db8:1::2")
 GATEWAY = Address("192.0.2.1", "2001:db8:1::1")
 
@@ -94,6 +119,7 @@ ip link set downstream up
 ip link set upstream up
 ip route add 142.250.185.0/24 via 198.51.100.2
 ip -6 route add 2a00:1450:4001:80b::/64 via 2001:db8:2::2
+ip route add {metadata} via 198.51.100.2
 """
 _LEAF_LINKS = """
 ip link set lo up
@@ -296,15 +322,21 @@ class Network:
             yield
 
     @contextmanager
-    def refuse(self, *, hosts: Iterable[str] = TLS_HOSTS) -> Iterator[None]:
-        """Answer connections to port 443 of `hosts` with a reset, as a closed port does."""
-        with self._rules("-t filter", "FORWARD", hosts, 443, "-j REJECT --reject-with tcp-reset"):
+    def divert(self, to: int, *, hosts: Iterable[str] = TLS_HOSTS) -> Iterator[None]:
+        """Lead connections to port 443 of `hosts` to another port of theirs, where another program answers."""
+        with self._rules("-t nat", "PREROUTING", hosts, 443, f"-j DNAT --to-destination :{to}"):
             yield
 
     @contextmanager
-    def swallow(self, *, hosts: Iterable[str] = TLS_HOSTS) -> Iterator[None]:
-        """Let packets to port 443 of `hosts` vanish without an answer."""
-        with self._rules("-t filter", "FORWARD", hosts, 443, "-j DROP"):
+    def refuse(self, *, hosts: Iterable[str] = TLS_HOSTS, port: int = 443) -> Iterator[None]:
+        """Answer connections to a port of `hosts` with a reset, as a closed port does."""
+        with self._rules("-t filter", "FORWARD", hosts, port, "-j REJECT --reject-with tcp-reset"):
+            yield
+
+    @contextmanager
+    def swallow(self, *, hosts: Iterable[str] = TLS_HOSTS, port: int = 443) -> Iterator[None]:
+        """Let packets to a port of `hosts` vanish without an answer."""
+        with self._rules("-t filter", "FORWARD", hosts, port, "-j DROP"):
             yield
 
     @contextmanager
@@ -326,6 +358,21 @@ class Network:
             yield
         finally:
             self._shell("gateway", "\n".join(rule.format("-D") for rule in rules))
+
+    # -- what names lead to --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def resolving(self, addresses: Mapping[str, str]) -> Iterator[None]:
+        """Have names lead to one other address each, as after somebody took over the name service."""
+        # The file is bound into every machine, so it is changed in place.
+        hosts = self.folder / "hosts"
+        honest = hosts.read_text()
+        kept = [line for line in honest.splitlines() if line.split()[1] not in addresses]
+        hosts.write_text("\n".join([*kept, *(f"{address} {name}" for name, address in addresses.items())]) + "\n")
+        try:
+            yield
+        finally:
+            hosts.write_text(honest)
 
     # -- what the client's operating system trusts ---------------------------------------------------------------------
 
@@ -371,7 +418,7 @@ class Network:
     def _connect(self, client: Machine, internet: Machine) -> None:
         for machine in self._machines:
             self._shell(machine, _NO_DETECTION)
-        links = _GATEWAY_LINKS.format(client=client.holder.pid, internet=internet.holder.pid)
+        links = _GATEWAY_LINKS.format(client=client.holder.pid, internet=internet.holder.pid, metadata=METADATA)
         self._shell("gateway", _FORWARDING + links)
         self._shell(
             "client",
@@ -379,11 +426,12 @@ class Network:
         )
         self._shell(
             "internet",
-            _LEAF_LINKS.format(ipv4="198.51.100.2", ipv6="2001:db8:2::2", via4="198.51.100.1", via6="2001:db8:2::1")
+            _LEAF_LINKS.format(ipv4=INTERNET.ipv4, ipv6=INTERNET.ipv6, via4="198.51.100.1", via6="2001:db8:2::1")
             + "".join(
                 f"ip address add {address.ipv4}/32 dev lo\nip -6 address add {address.ipv6}/128 dev lo nodad\n"
                 for address in HOSTS.values()
-            ),
+            )
+            + f"ip address add {METADATA}/32 dev lo\n",
         )
 
     def _boot(self, name: str, argv: Sequence[str]) -> Machine:

@@ -4,15 +4,46 @@ The stand-in for Google has Google's names and other keys. So the command must c
 that these roots stand in for Google's, and interception everywhere else.
 """
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
-from tlsinspect.lab.pki import Authority, google_like, name, self_signed
+from tests import trust_folder
+from tlsinspect.lab.pki import (
+    PERMITTED,
+    Authority,
+    Extensions,
+    GoogleLike,
+    Log,
+    PrivateKey,
+    TimeService,
+    google_like,
+    name,
+    self_signed,
+)
+from tlsinspect.trust import MANIFEST
+
+from .network import FORGER_HOST, PECULIAR_HOSTS, Peculiar
+from .revocation_server import AUTHORITIES, TIME_KEY, tampered
+
+# Where the peculiar leaves have their revocation asked: beside the others', so that a lie about one is about it alone.
+SUBJECT_CRL = "c.pki.goog/wr2/subject.crl"
+SUBJECT_OCSP = "o.pki.goog/s/wr2/subject"
+BACKDATED = timedelta(days=400)
+STOLEN = "stolen"
+"""The stem of a leaf for every host that expired long ago, and of its key."""
+STOLEN_EXPIRED = timedelta(days=16)
+FORGED = "forged"
+"""The stem of a leaf for every host by the company's authority. It names addresses at `FORGER_HOST`, and bears the
+timestamps of a genuine leaf."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +51,9 @@ class Pki:
     """Where the files lie."""
 
     folder: Path
+    logs: tuple[Log, ...] = (Log("Lab log 2026", "Lab"), Log("Another log 2026", "Another"))
+    """Where every leaf of the stand-in is logged."""
+    time: TimeService = field(default_factory=TimeService)
 
     @property
     def google_roots(self) -> Path:
@@ -36,15 +70,43 @@ class Pki:
         return self.folder / "corporate.key"
 
     @property
-    def http_folder(self) -> Path:
-        """What the hosts of pki.goog serve, DER: both revocation lists and the intermediate."""
-        return self.folder / "pki.goog"
+    def authorities(self) -> Path:
+        """Certificates and keys of the stand-in's authorities and of its time service: who has them can lie."""
+        return self.folder / "authorities"
 
     def chain(self, host: str) -> Path:
         return self.folder / f"{host}.pem"
 
     def key(self, host: str) -> Path:
         return self.folder / f"{host}.key"
+
+    def staple(self, host: str) -> Path:
+        """The OCSP answer that comes with a leaf; where it comes with none there is no such file."""
+        return self.folder / f"{host}.staple"
+
+    def leaf(self, host: str) -> x509.Certificate:
+        return x509.load_pem_x509_certificates(self.chain(host).read_bytes())[0]
+
+    @cached_property
+    def intermediate(self) -> x509.Certificate:
+        """WR2, which signs nearly every leaf."""
+        return x509.load_pem_x509_certificate((self.authorities / "wr2.pem").read_bytes())
+
+    def trust(self, folder: Path, built: date) -> Path:
+        """Trust data in which the stand-in's roots are Google's own, its logs known and its time service believed.
+
+        Put together on a day long past, or it would prove by itself that a clock is behind.
+        """
+        made = trust_folder.make(
+            folder,
+            google_roots=x509.load_pem_x509_certificates(self.google_roots.read_bytes()),
+            ct_logs=self.logs,
+            time_keys={self.time.version: self.time.spki},
+        )
+        manifest = made / MANIFEST
+        dated = re.sub(r"^(date|built) = .*$", rf"\1 = {built}", manifest.read_text(), flags=re.MULTILINE)
+        manifest.write_text(dated)
+        return made
 
 
 def make(folder: Path, hosts: Iterable[str], now: datetime, *, portal: str) -> Pki:
@@ -53,17 +115,89 @@ def make(folder: Path, hosts: Iterable[str], now: datetime, *, portal: str) -> P
     `portal` is the name of somebody who vouches for himself, as the login page of a hotel's network does.
     """
     pki = Pki(folder)
-    google = google_like(now)
+    google = google_like(now, backdated=BACKDATED)
     pki.google_roots.write_bytes(google.roots_pem)
+    hosts = list(hosts)
     for host in hosts:
-        google.wr2.issue([host]).write(folder, host)
-    pki.http_folder.mkdir()
-    (pki.http_folder / "wr2.crl").write_bytes(google.wr2.crl())
-    (pki.http_folder / "root.crl").write_bytes(google.r1.crl())
-    (pki.http_folder / "wr2.crt").write_bytes(google.wr2.certificate.public_bytes(serialization.Encoding.DER))
+        google.wr2.issue([host], logs=pki.logs).write(folder, host)
+    youngest = _youngest(google)
+    _write_peculiar(google, youngest, hosts, now, pki)
+    pki.authorities.mkdir(mode=0o700)
+    authorities = (google.r1, google.r4, google.wr2, google.we2, youngest)
+    for stem, authority in zip(AUTHORITIES, authorities, strict=True):
+        _write_authority(authority, pki.authorities, stem)
+    _write_key(pki.time.key, pki.authorities / f"{TIME_KEY}.key")
     self_signed(portal, now).write(folder, portal)
-    _write_authority(_corporate(now), pki)
+    corporate = _corporate(now)
+    _write_authority(corporate, folder, "corporate")
+    forged = _addresses(f"{FORGER_HOST}/ocsp", f"{FORGER_HOST}/forged.crl", f"{FORGER_HOST}/forged.crt")
+    stamps = pki.leaf(hosts[0]).extensions.get_extension_for_oid(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS)
+    copied = x509.UnrecognizedExtension(stamps.oid, stamps.value.public_bytes())
+    corporate.issue(hosts, add=[*forged, (copied, False)]).write(folder, FORGED)
     return pki
+
+
+def _youngest(google: GoogleLike) -> Authority:
+    """An intermediate like WR2 of which no release has heard yet, neither by name nor by key."""
+    subject = name(
+        (x509.NameOID.COUNTRY_NAME, "US"),
+        (x509.NameOID.ORGANIZATION_NAME, "Google Trust Services"),
+        (x509.NameOID.COMMON_NAME, "WR9"),
+    )
+    copied = (
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS,
+        ExtensionOID.CERTIFICATE_POLICIES,
+    )
+    add = [(e.value, e.critical) for e in google.wr2.certificate.extensions if e.oid in copied]
+    return google.r1.subordinate(subject, permitted=PERMITTED, add=add)
+
+
+def _write_peculiar(google: GoogleLike, youngest: Authority, hosts: list[str], now: datetime, pki: Pki) -> None:
+    """Leaves that differ from the ordinary ones in one respect each."""
+    wr2, logs = google.wr2, pki.logs
+    drop = [ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS]
+    by_crl = _addresses(None, SUBJECT_CRL, "i.pki.goog/wr2.crt")
+    by_ocsp = _addresses(SUBJECT_OCSP, None, "i.pki.goog/wr2.crt")
+    expired = now - timedelta(days=2)
+    made = {
+        Peculiar.CRL_ONLY: wr2.issue([Peculiar.CRL_ONLY], drop=drop, add=by_crl, logs=logs),
+        Peculiar.OCSP_ONLY: wr2.issue([Peculiar.OCSP_ONLY], drop=drop, add=by_ocsp, logs=logs),
+        Peculiar.ALONE: youngest.issue([Peculiar.ALONE], logs=logs).alone(),
+        Peculiar.BYSTANDER: google.we2.issue([Peculiar.BYSTANDER], logs=logs),
+        Peculiar.EXPIRED: wr2.issue([Peculiar.EXPIRED], not_after=expired, logs=logs),
+        Peculiar.UNLOGGED: wr2.issue([Peculiar.UNLOGGED]),
+        Peculiar.STAPLED: wr2.issue([Peculiar.STAPLED], drop=drop, logs=logs),
+        Peculiar.STAPLED_REVOKED: wr2.issue([Peculiar.STAPLED_REVOKED], logs=logs),
+        Peculiar.STAPLED_FORGED: wr2.issue([Peculiar.STAPLED_FORGED], drop=drop, logs=logs),
+    }
+    assert set(made) == set(PECULIAR_HOSTS)
+    for host, issued in made.items():
+        issued.write(pki.folder, host)
+    good, revoked = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED
+    pki.staple(Peculiar.STAPLED).write_bytes(wr2.ocsp_answer(made[Peculiar.STAPLED].certificate, good))
+    pki.staple(Peculiar.STAPLED_REVOKED).write_bytes(
+        wr2.ocsp_answer(made[Peculiar.STAPLED_REVOKED].certificate, revoked)
+    )
+    forged = wr2.ocsp_answer(made[Peculiar.STAPLED_FORGED].certificate, good)
+    pki.staple(Peculiar.STAPLED_FORGED).write_bytes(tampered(forged))
+    wr2.issue(hosts, not_after=now - STOLEN_EXPIRED, logs=logs).write(pki.folder, STOLEN)
+
+
+def _addresses(responder: str | None, crl: str | None, issuer: str) -> Extensions:
+    """Where a certificate says its revocation and its issuer are to be had."""
+    methods = ((AuthorityInformationAccessOID.OCSP, responder), (AuthorityInformationAccessOID.CA_ISSUERS, issuer))
+    named = [x509.AccessDescription(method, _url(at)) for method, at in methods if at]
+    found: list[tuple[x509.ExtensionType, bool]] = [(x509.AuthorityInformationAccess(named), False)]
+    if crl:
+        point = x509.DistributionPoint([_url(crl)], None, None, None)
+        found.append((x509.CRLDistributionPoints([point]), False))
+    return found
+
+
+def _url(at: str) -> x509.UniformResourceIdentifier:
+    return x509.UniformResourceIdentifier(f"http://{at}")
 
 
 def _corporate(now: datetime) -> Authority:
@@ -76,11 +210,13 @@ def _corporate(now: datetime) -> Authority:
     return Authority.root(subject, now, key="rsa2048")
 
 
-def _write_authority(authority: Authority, pki: Pki) -> None:
-    pki.corporate_root.write_bytes(authority.pem)
-    pki.corporate_key.touch(mode=0o600)
-    pki.corporate_key.write_bytes(
-        authority.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+def _write_authority(authority: Authority, folder: Path, stem: str) -> None:
+    (folder / f"{stem}.pem").write_bytes(authority.pem)
+    _write_key(authority.key, folder / f"{stem}.key")
+
+
+def _write_key(key: PrivateKey, path: Path) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )

@@ -1,14 +1,18 @@
-"""The programs of the lab: nginx as every host of Google, and the proxies a client may meet on its way to them.
+"""The programs of the lab: what answers for every host of Google, and the proxies a client may meet on its way there.
 
 Each function starts one program on the network, waits until it listens, and says where. The programs stop with the
 network. Every configuration is minimal: what is not said is the program's default.
 """
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .network import GATEWAY, HTTP_HOSTS, TLS_HOSTS, Network, Process, program
-from .pki import Pki
+from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Process, program
+from .pki import FORGED, STOLEN, Pki
+from .revocation_server import REQUESTS, Request, Rule, requests_in, write_rules
 
 CREDENTIALS = ("inspector", "let-me-in")
 
@@ -37,6 +41,8 @@ class Proxy:
 
 def missing(name: str) -> str | None:
     """Why a program cannot be started; None when it can."""
+    if name == "faketime":
+        return None if _faketime_library() else "not installed: faketime"
     if program(name) is None:
         return f"not installed: {name}"
     if name == "squid" and not _certificate_maker():
@@ -67,25 +73,13 @@ http {{
 """
 _TLS_HOST = """
   server {{
-    listen 443 ssl http2;
-    listen [::]:443 ssl http2;
+    listen {port} ssl http2;
+    listen [::]:{port} ssl http2;
     server_name {host};
     ssl_certificate {chain};
     ssl_certificate_key {key};
+    {more}
     location / {{ return {status}; }}
-  }}
-"""
-_HTTP_HOSTS = """
-  server {{
-    listen 80;
-    listen [::]:80;
-    server_name {names};
-    root {files};
-    location = /r/r1.crl {{ default_type application/pkix-crl; try_files /root.crl =404; }}
-    location ~ \\.crl$ {{ default_type application/pkix-crl; try_files /wr2.crl =404; }}
-    location ~ \\.crt$ {{ default_type application/pkix-cert; try_files /wr2.crt =404; }}
-    location = /generate_204 {{ return 204; }}
-    location / {{ return 404; }}
   }}
 """
 _PORTAL = """
@@ -103,17 +97,111 @@ PORTAL = "portal.hotel.test"
 PORTAL_PORTS = (8000, 8443)
 
 
+AGE_PORT = 4441
+"""Where the hosts say that their answers come out of a cache, so that their `Date` means nothing."""
+DATELESS_PORT = 4442
+"""Where one of the hosts answers without a `Date`."""
+STOLEN_PORT = 4443
+"""Where somebody answers with a leaf that expired, and with the time at which it had not."""
+
+
 def hosts(network: Network, pki: Pki) -> Process:
-    """nginx on ports 443 and 80 of every address: what a client of Google talks to in the end."""
-    servers = [
-        # As in life: the API hosts have nothing at their root.
-        _TLS_HOST.format(
-            host=host, chain=pki.chain(host), key=pki.key(host), status=404 if "googleapis" in host else 200
-        )
-        for host in TLS_HOSTS
-    ]
-    servers.append(_HTTP_HOSTS.format(names=" ".join(HTTP_HOSTS), files=pki.http_folder))
-    return _nginx(network, "internet", "".join(servers), ports=(443, 80))
+    """nginx on port 443 of every address: what a client of Google talks to in the end. It says in its `Date` what time
+    it is; on `AGE_PORT` the same answers come with an `Age`."""
+    servers = [_tls_host(host, pki, 443, more=_staple(host, pki)) for host in (*TLS_HOSTS, *PECULIAR_HOSTS)]
+    servers += [_tls_host(host, pki, AGE_PORT, more="add_header Age 30 always;") for host in TLS_HOSTS]
+    return _nginx(network, "internet", "".join(servers), ports=(443, AGE_PORT))
+
+
+_DATELESS = """
+import socket, ssl, sys
+port, chain, key = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(chain, key)
+listener = socket.create_server(("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    try:
+        with context.wrap_socket(listener.accept()[0], server_side=True) as client:
+            client.settimeout(10)
+            client.recv(65536)
+            client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    except OSError:
+        continue
+"""
+
+
+def dateless(network: Network, pki: Pki, host: str) -> Process:
+    """One of the hosts on `DATELESS_PORT`, where it says nothing of the time. No server worth its name can do that."""
+    argv = [sys.executable, "-c", _DATELESS, str(DATELESS_PORT), str(pki.chain(host)), str(pki.key(host))]
+    return network.serve("internet", argv, ports=(DATELESS_PORT,))
+
+
+def stolen(network: Network, pki: Pki, offset: str) -> Process:
+    """nginx with a leaf for every host that has expired, by a clock that is `offset` from the truth."""
+    server = _tls_host(" ".join(TLS_HOSTS), pki, STOLEN_PORT, stem=STOLEN)
+    return _nginx(network, "internet", server, ports=(STOLEN_PORT,), env=faketime(offset), name="stolen")
+
+
+def _staple(host: str, pki: Pki) -> str:
+    staple = pki.staple(host)
+    return f"ssl_stapling on; ssl_stapling_file {staple};" if staple.exists() else ""
+
+
+def _tls_host(host: str, pki: Pki, port: int, *, stem: str = "", more: str = "") -> str:
+    # As in life: the API hosts have nothing at their root.
+    status = 404 if "googleapis" in host else 200
+    chain, key = pki.chain(stem or host), pki.key(stem or host)
+    return _TLS_HOST.format(host=host, port=port, chain=chain, key=key, status=status, more=more)
+
+
+@dataclass(frozen=True)
+class Port80:
+    """What answers on port 80 of every address. See `revocation_server`."""
+
+    process: Process
+    folder: Path
+
+    @contextmanager
+    def answering(self, *rules: Rule) -> Iterator[None]:
+        """Have it follow `rules` before it is honest."""
+        write_rules(self.folder, rules)
+        try:
+            yield
+        finally:
+            write_rules(self.folder, ())
+
+    def requests(self, host: str | None = None) -> Sequence[Request]:
+        """What was asked since `forget`, of one host or of all."""
+        return [request for request in requests_in(self.folder) if host in (None, request.host)]
+
+    def forget(self) -> None:
+        (self.folder / REQUESTS).write_text("")
+
+
+def port80(network: Network, pki: Pki) -> Port80:
+    """The hosts of pki.goog, the time service and whoever else is asked something on port 80."""
+    folder = _folder(network, "port-80")
+    argv = [sys.executable, "-m", "tests.lab.revocation_server", str(folder), str(pki.authorities)]
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+    return Port80(network.serve("internet", argv, ports=(80,), env=environment), folder)
+
+
+def faketime(offset: str) -> dict[str, str]:
+    """The environment in which a program's clock is off, in faketime's notation: +1y, -40d. Its timeouts stay right."""
+    library = _faketime_library()
+    assert library is not None, "faketime is not installed"
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": offset,
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def _faketime_library() -> Path | None:
+    # Debian keeps it apart for each architecture, others in one place.
+    return next(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"), None)
 
 
 def portal(network: Network, pki: Pki) -> Process:
@@ -123,12 +211,20 @@ def portal(network: Network, pki: Pki) -> Process:
     return _nginx(network, "gateway", server, ports=PORTAL_PORTS)
 
 
-def _nginx(network: Network, machine: str, servers: str, *, ports: tuple[int, ...]) -> Process:
-    folder = _folder(network, f"nginx-{machine}")
+def _nginx(
+    network: Network,
+    machine: str,
+    servers: str,
+    *,
+    ports: tuple[int, ...],
+    env: Mapping[str, str] | None = None,
+    name: str = "nginx",
+) -> Process:
+    folder = _folder(network, f"{name}-{machine}")
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, servers=servers))
     argv = [_path("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
-    return network.serve(machine, argv, ports=ports)
+    return network.serve(machine, argv, ports=ports, env=env)
 
 
 # -- honest proxies ----------------------------------------------------------------------------------------------------
@@ -244,6 +340,16 @@ def proxy_py(network: Network, pki: Pki, *, port: int = 8899) -> Proxy:
         argv += [f"--{name}", str(value)]
     process = network.serve("gateway", argv, ports=(port,), env={"HOME": str(folder)})
     return Proxy(process, port, authority=pki.corporate_root)
+
+
+FRONT_PORT = 8444
+
+
+def front(network: Network, pki: Pki) -> Process:
+    """nginx on the gateway as an appliance that ends TLS, at `FRONT_PORT`: its leaf by the company's authority names
+    addresses of its own for everything a certificate can name."""
+    server = _tls_host(" ".join(TLS_HOSTS), pki, FRONT_PORT, stem=FORGED)
+    return _nginx(network, "gateway", server, ports=(FRONT_PORT,), name="front")
 
 
 def _folder(network: Network, name: str) -> Path:

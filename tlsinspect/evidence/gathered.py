@@ -55,16 +55,26 @@ def learn(certificate: Certificate, issuer: Certificate, evidence: Evidence, sta
     requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]
     crls = [*(crl for url in named.crl for crl in evidence.crls.get(url, ())), *evidence.given_crls]
     ocsp = [*(body for url in requests for body in evidence.ocsp.get(url, ())), *evidence.given_ocsp]
+    said = answers(certificate, issuer, crls, ocsp, staple)
+    given = bool(evidence.given_crls or evidence.given_ocsp)
+    if given:
+        said = tuple(answer for answer in said if answer.problem not in _ABOUT_OTHERS)
     fetches = [evidence.fetches[url] for url in (*named.crl, *requests) if url in evidence.fetches]
-    return Learnt(certificate, answers(certificate, issuer, crls, ocsp, staple), _missing(fetches, bool(named)))
+    return Learnt(certificate, said, _missing(fetches, named=bool(named.crl or named.ocsp), given=given))
 
 
-def _missing(fetches: Sequence[Fetch], named: bool) -> tuple[RevocationReason, str]:
+# Of objects that were given for a whole chain, each speaks of one certificate.
+_ABOUT_OTHERS = (RevocationReason.OTHER_CERTIFICATE, RevocationReason.WRONG_ISSUER)
+
+
+def _missing(fetches: Sequence[Fetch], *, named: bool, given: bool) -> tuple[RevocationReason, str]:
     failed = [fetch for fetch in fetches if fetch.outcome in _REASONS]
     if failed:
         telling = min(failed, key=lambda fetch: TELLING.index(_REASONS[fetch.outcome]))
         reason = _REASONS[telling.outcome]
         return reason, _sentence(telling, reason)
+    if given:
+        return RevocationReason.NO_SOURCE, "nothing that was given speaks of it"
     if named:
         return RevocationReason.OFFLINE, "nobody was asked"
     return RevocationReason.NO_SOURCE, "the certificate names nowhere to ask"
