@@ -203,8 +203,8 @@ def test_the_bound_without_a_leaf_is_what_the_others_say(rows: list[tuple[int, s
 
 
 def test_without_any_clock_the_best_guess_has_not_passed() -> None:
-    assert bounds(-16 * YEAR).best() == RELEASED
-    assert bounds(DAY).best() == TRUE + DAY
+    assert bounds(-16 * YEAR).best == RELEASED
+    assert bounds(DAY).best == TRUE + DAY
 
 
 def test_a_chosen_time_is_the_time() -> None:

@@ -72,6 +72,8 @@ class Cache:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = _users_folder() if folder is None else folder
+        self._known: dict[str, list[_File]] | None = None  # by key, since the folder was first read for `get`
+        self._unpruned: int | None = None  # how much was put since the folder was last pruned; None: it never was
 
     @property
     def usable(self) -> bool:
@@ -91,10 +93,19 @@ class Cache:
             return f"{self.folder} cannot be used ({error})"
 
     def get(self, trust_id: str, issuer_key: str, url: str) -> list[Body]:
-        """What is kept for this key, newest first: usually one object, or none."""
-        key = _key(trust_id, issuer_key, url)
-        mine = sorted(self._files(key), key=lambda f: f.stamp, reverse=True)
+        """What is kept for this key, newest first: usually one object, or none. The folder is read once: what other
+        processes put there since is found by the next run."""
+        mine = sorted(self._by_key().get(_key(trust_id, issuer_key, url), ()), key=lambda f: f.stamp, reverse=True)
         return [body for file in mine if (body := _read(file.path, MAX_SIZE)) is not None]
+
+    def _by_key(self) -> dict[str, list[_File]]:
+        if not self._is_safe():
+            return {}
+        if self._known is None:
+            self._known = {}
+            for file in self._files():
+                self._known.setdefault(file.key, []).append(file)
+        return self._known
 
     def put(
         self,
@@ -121,7 +132,9 @@ class Cache:
             # The sidecar first: an object is never seen without what is noted of it.
             _write(self.folder / (name + _SIDECAR), json.dumps(noted).encode(), until)
             _write(self.folder / name, body, until)
-            self._prune(name)
+            stamp = name.removeprefix(f"{key}-").partition(".")[0]
+            self._replace(_File(self.folder / name, key, stamp, kind, len(body), until.timestamp()))
+            self._prune_in_time(len(body))
 
     def entries(self) -> list[Entry]:
         """Everything that is kept."""
@@ -135,6 +148,7 @@ class Cache:
         """Remove everything; returns how many objects that were."""
         files = self._files()
         gone = sum(_remove(file.path) for file in files)
+        self._known = None
         for path in self._leftovers(set()):
             _remove(path)
         return gone
@@ -147,14 +161,14 @@ class Cache:
             return self.folder.is_absolute() and _is_ours(self.folder.lstat(), stat.S_ISDIR)
         return False
 
-    def _files(self, key: str = "") -> list[_File]:
-        """The objects in the folder, of one key or all."""
+    def _files(self) -> list[_File]:
+        """The objects in the folder."""
         found: list[_File] = []
         if not self._is_safe():
             return found
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
-                name = _NAME.fullmatch(entry.name) if entry.name.startswith(key) else None
+                name = _NAME.fullmatch(entry.name)
                 if name is None:
                     continue
                 with suppress(OSError):  # another process removed it
@@ -174,16 +188,31 @@ class Cache:
                 if lonely or name.startswith(_UNFINISHED):
                     yield self.folder / name
 
-    def _prune(self, written: str) -> None:
-        """Remove what the object just `written` replaces, what has long ended, and the oldest where all is too much."""
+    def _replace(self, written: _File) -> None:
+        """Remove what an object just written replaces: an older one of the same key."""
+        same = [file for file in self._by_key().get(written.key, ()) if file.path != written.path]
+        for file in same:
+            if file.stamp < written.stamp:
+                _remove(file.path)
+                _remove(_sidecar(file.path))
+        self._by_key()[written.key] = [written, *(file for file in same if file.stamp >= written.stamp)]
+
+    def _prune_in_time(self, added: int) -> None:
+        """Prune at the first object, and when an eighth of what is allowed was put since: it reads the whole folder."""
+        self._unpruned = MAX_SIZE if self._unpruned is None else self._unpruned + added
+        if self._unpruned > MAX_SIZE // 8 or len(self._by_key()) > MAX_OBJECTS * 9 // 8:
+            self._unpruned, self._known = 0, None
+            self._prune()
+
+    def _prune(self) -> None:
+        """Remove what has long ended, what is older than another of its key, and the oldest where all is too much."""
         now, size = time.time(), 0
-        key, _, rest = written.partition("-")
-        stamp = rest.partition(".")[0]
         files = sorted(self._files(), key=lambda f: f.stamp, reverse=True)
+        newest = {file.key: file.stamp for file in reversed(files)}
         kept: set[str] = set()
         for file in files:
-            replaced = file.key == key and file.stamp < stamp
             ended = file.until + KEPT_AFTER_END.total_seconds() < now
+            replaced = file.stamp < newest[file.key]
             if replaced or ended or size + file.size > MAX_SIZE or len(kept) == MAX_OBJECTS:
                 _remove(file.path)
                 _remove(_sidecar(file.path))

@@ -120,6 +120,16 @@ class Bounds:
         return self.local + w.hi < self.lower(without=w.leaf_key) - SLACK
 
     def interval(self, leaf_key: str = "") -> Interval | None:
+        """As `_interval`, remembered."""
+        if leaf_key not in self._intervals:
+            self._intervals[leaf_key] = self._interval(leaf_key)
+        return self._intervals[leaf_key]
+
+    @cached_property
+    def _intervals(self) -> dict[str, Interval | None]:
+        return {}
+
+    def _interval(self, leaf_key: str) -> Interval | None:
         """True time, for judging the leaf with this key; None where nothing bounds it from above.
 
         The time service answers a nonce of ours: nobody else can say it. Without it, a leaf is judged by others'
@@ -205,6 +215,7 @@ class Bounds:
         interval = self.interval()
         return interval is None or interval.sure
 
+    @cached_property
     def best(self) -> datetime:
         """One moment to reckon ages by: true time as far as it is proven, else the local clock, unless that shows a
         time that has passed."""

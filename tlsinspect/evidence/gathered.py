@@ -49,7 +49,7 @@ class Learnt:
         return replace(said, reason=reason, sentence=f"not known whether it is revoked: {words}")
 
 
-def learn(certificate: Certificate, issuer: Certificate, evidence: Evidence, staple: bytes | None = None) -> Learnt:
+def learn(certificate: Certificate, issuer: Certificate, staple: bytes | None, evidence: Evidence) -> Learnt:
     """Everything known of the revocation of `certificate`."""
     named = sources(certificate)
     requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]

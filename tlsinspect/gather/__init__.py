@@ -6,7 +6,7 @@ alone. What comes back is verified before it is kept for later runs, and again b
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,15 +50,15 @@ class Gatherer:
         return Context(self.trust, bounds, files=self.files, evidence=self.shelf.evidence())
 
     async def gather(self, observed: Sequence[Observed]) -> list[Sighting]:
-        """Ask for everything the observations call for; returns them as they are seen with what was had."""
+        """Ask for everything the observations call for; returns them as they are seen with missing authorities."""
         sightings = await self._completed(observed)
-        at = self.bounds(sightings).best()
+        at = self.bounds(sightings).best
         jobs = [self._revocation(*pair, at) for pair in _pairs(sightings)]
         google = any(s.endpoint.authority is Authority.GOOGLE for s in sightings)
         if google and self.shelf.service is None and not any(s.google for s in sightings):
             jobs += [self._root_crl(url) for url in self.trust.root_crls]
         await asyncio.gather(*jobs)
-        return self.sightings(observed)
+        return sightings
 
     # -- the time ---------------------------------------------------------------------------------------------------
 
@@ -149,63 +149,60 @@ class Gatherer:
         requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]
 
         def known() -> bool:
-            learnt = learn(certificate, issuer, self.shelf.evidence(), staple)
+            learnt = learn(certificate, issuer, staple, self.shelf.evidence())
             return learnt.at(at).state is not Revocation.UNKNOWN
 
-        if known():
+        if staple is not None and known():
             return
-        self._recall(named.crl, requests, issuer)
-        if known():
+        if self._recall(named.crl, requests, issuer) and known():
             return
         for url in named.crl:
-            await self._ask_crl(url, issuer)
-            if known():
+            if await self._ask_crl(url, issuer) and known():
                 return
         for url in requests:
-            await self._ask_ocsp(url, certificate, issuer)
-            if known():
+            if await self._ask_ocsp(url, certificate, issuer) and known():
                 return
 
-    def _recall(self, crls: Iterable[str], requests: Iterable[str], issuer: Certificate) -> None:
-        for url in crls:
-            for body in self.shelf.recall(url, "crl", issuer.spki_sha256):
-                self.shelf.put_crl(url, body)
-        for url in requests:
-            for body in self.shelf.recall(url, "ocsp", issuer.spki_sha256):
-                self.shelf.put_ocsp(url, bytes(body))
+    def _recall(self, crls: Iterable[str], requests: Iterable[str], issuer: Certificate) -> bool:
+        """Take from the cache what is there; whether anything was."""
+        lists = [(url, body) for url in crls for body in self.shelf.recall(url, "crl", issuer.spki_sha256)]
+        said = [(url, bytes(body)) for url in requests for body in self.shelf.recall(url, "ocsp", issuer.spki_sha256)]
+        for url, listed in lists:
+            self.shelf.put_crl(url, listed)
+        for url, body in said:
+            self.shelf.put_ocsp(url, body)
+        return bool(lists or said)
 
-    async def _ask_crl(self, url: str, issuer: Certificate) -> None:
+    async def _ask_crl(self, url: str, issuer: Certificate) -> bool:
+        """Ask for a list, and keep it where its signature holds; whether anything came."""
         fetched = await self.shelf.fetch(url, "crl", proven=True)
         if fetched.body is None:
-            return
+            return False
         crl = self.shelf.put_crl(url, fetched.body)
         if crl.signed_by(issuer) and crl.this_update is not None and url not in self.shelf.signed:
             self.shelf.keep(
                 url, "crl", fetched.body, issuer.spki_sha256, issuer.title, crl.this_update, crl.next_update
             )
+        return True
 
-    async def _ask_ocsp(self, url: str, certificate: Certificate, issuer: Certificate) -> None:
+    async def _ask_ocsp(self, url: str, certificate: Certificate, issuer: Certificate) -> bool:
+        """The same for an OCSP answer."""
         fetched = await self.shelf.fetch(url, "ocsp", proven=True)
         if fetched.body is None:
-            return
+            return False
         body = bytes(fetched.body)
         self.shelf.put_ocsp(url, body)
         made = answers(certificate, issuer, (), (body,), None)
         said = next((answer for answer in made if answer.authentic and answer.problem is None), None)
         if said is not None and said.this_update is not None:
             self.shelf.keep(url, "ocsp", body, issuer.spki_sha256, issuer.title, said.this_update, said.next_update)
+        return True
 
 
-def _pairs(sightings: Iterable[Sighting]) -> Iterator[tuple[Certificate, Certificate, bytes | None]]:
-    """Each certificate of a proven path with its issuer, once; the leaf with its staple."""
-    found: dict[tuple[bytes, bytes], tuple[Certificate, Certificate, bytes | None]] = {}
-    for s in sightings:
-        if s.path is None or not s.proven:
-            continue
-        staple = s.seen.tls.staple if s.seen.tls else None
-        for child, parent in zip(s.path.certificates[:-1], s.path.certificates[1:], strict=True):
-            found.setdefault((child.der, parent.der), (child, parent, staple if child is s.path.leaf else None))
-    yield from found.values()
+def _pairs(sightings: Iterable[Sighting]) -> list[tuple[Certificate, Certificate, bytes | None]]:
+    """The pairs of all sightings, each once."""
+    found = {(pair[0].der, pair[1].der): pair for s in sightings for pair in reversed(s.pairs)}
+    return list(found.values())
 
 
 def _top_without_issuer(sighting: Sighting) -> Certificate | None:

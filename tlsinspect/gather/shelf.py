@@ -34,6 +34,7 @@ class Shelf:
     told: list[Told] = field(default_factory=list)
     service: Witness | None = None
     synchronised: bool | None = field(default_factory=synchronised)
+    _recalled: dict[tuple[str, str], Sequence[Body]] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         return Evidence(
@@ -72,11 +73,14 @@ class Shelf:
     # -- the cache --------------------------------------------------------------------------------------------------
 
     def recall(self, url: str, purpose: Purpose, issuer_key: str) -> Sequence[Body]:
-        """What earlier runs kept of `url`, newest first."""
-        found = self.cache.get(self.trust_id, issuer_key, url) if self.cache else []
-        if found and url not in self.fetches:
-            self.fetches[url] = Fetch(url, purpose, FetchOutcome.CACHED, size=len(found[0]))
-        return found
+        """What earlier runs kept of `url`, newest first; read once a run."""
+        if self.cache is None:
+            return ()
+        if (url, issuer_key) not in self._recalled:
+            found = self._recalled[url, issuer_key] = self.cache.get(self.trust_id, issuer_key, url)
+            if found and url not in self.fetches:
+                self.fetches[url] = Fetch(url, purpose, FetchOutcome.CACHED, size=len(found[0]))
+        return self._recalled[url, issuer_key]
 
     def keep(
         self, url: str, kind: Purpose, body: Body, issuer_key: str, issuer: str, since: datetime, until: datetime | None

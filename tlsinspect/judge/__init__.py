@@ -12,7 +12,7 @@ from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
 from tlsinspect.evidence.path import Path, Signer, readable
-from tlsinspect.judge.establish import Context, Established, Sighting, establish, sight
+from tlsinspect.judge.establish import Context, Established, Sighting, establish, informed, sight
 from tlsinspect.judge.findings import findings
 from tlsinspect.judge.moment import bounds_of, hints_of
 from tlsinspect.judge.rules import WORST_FIRST, decide
@@ -66,7 +66,7 @@ def judge_run(observed: Sequence[Observed], context: Context, aside: Sequence[Ob
 def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
     """`sight`; what makes it fail costs this observation alone."""
     try:
-        return sight(endpoint, seen, context)
+        return informed(sight(endpoint, seen, context), context.evidence)
     except Exception as defect:  # noqa: BLE001 - a certificate that finds a defect of ours must not cost the others
         return _failed(endpoint, seen, defect, context)
 

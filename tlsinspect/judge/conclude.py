@@ -72,7 +72,7 @@ def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Findin
 
 
 def _data(context: Context) -> Iterator[Finding]:
-    now = context.bounds.best()
+    now = context.bounds.best
     if context.trust.is_old(now):
         age = {"data_date": context.trust.facts.date, "data_age": str(context.trust.age_days(now))}
         yield finding("trust-data-old", age)

@@ -3,8 +3,10 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from urllib.parse import urlsplit
 
+from tlsinspect.certificate import Certificate
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.attribution import Listed, listed
 from tlsinspect.evidence.clock import Bounds, Dates, DateVerdict, judge_dates
@@ -72,6 +74,15 @@ class Sighting:
     learnt: tuple[Learnt, ...] = ()  # of each certificate below the anchor, leaf first, where proven
 
     @property
+    def pairs(self) -> list[tuple[Certificate, Certificate, bytes | None]]:
+        """Each certificate of a proven path below its anchor, its issuer and, for the leaf, the stapled answer."""
+        if self.path is None or not self.proven:
+            return []
+        staple = self.seen.tls.staple if self.seen.tls else None
+        pairs = zip(self.path.certificates[:-1], self.path.certificates[1:], strict=True)
+        return [(c, issuer, None if n else staple) for n, (c, issuer) in enumerate(pairs)]
+
+    @cached_property
     def proven(self) -> bool:
         """Whether who must have signed did: the same answer as `Facts.proven`, before there are facts."""
         if self.path is None:
@@ -100,25 +111,25 @@ def sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
     path = find_path(
         seen.tls.chain, endpoint.host, endpoint.authority, at, context.trust, anchors, context.evidence.issuers
     )
-    return _vouched(Sighting(endpoint, seen, path, context.basis), path, context)
+    return _stamped(Sighting(endpoint, seen, path, context.basis), path, context)
 
 
 _ANCHORED = {Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE, Signer.GOOGLE_ALTERNATE, Signer.GOOGLE_HISTORICAL,
              Signer.FILE, Signer.PUBLIC}  # fmt: skip
 
 
-def _vouched(sighting: Sighting, path: Path, context: Context) -> Sighting:
-    """With what logs and revocation say of a path to an anchor, at no particular time."""
+def _stamped(sighting: Sighting, path: Path, context: Context) -> Sighting:
+    """With what transparency logs say of the leaf of a path to an anchor."""
     if path.signer not in _ANCHORED or len(path.certificates) < 2:
         return sighting
     staple = sighting.seen.tls.staple if sighting.seen.tls else None
     lists = sct_lists_in(staple, path.leaf.serial) if staple else ()
-    stamped = replace(sighting, timestamps=timestamps(path.leaf, path.certificates[1], lists, context.trust))
-    if not stamped.proven:
-        return stamped
-    pairs = zip(path.certificates[:-1], path.certificates[1:], strict=True)
-    learnt = [learn(c, i, context.evidence, staple if c is path.leaf else None) for c, i in pairs]
-    return replace(stamped, learnt=tuple(learnt))
+    return replace(sighting, timestamps=timestamps(path.leaf, path.certificates[1], lists, context.trust))
+
+
+def informed(sighting: Sighting, evidence: Evidence) -> Sighting:
+    """With what is known of the revocation of its certificates, at no particular time."""
+    return replace(sighting, learnt=tuple(learn(*pair, evidence) for pair in sighting.pairs))
 
 
 def establish(sighting: Sighting, context: Context) -> Established:
@@ -142,7 +153,7 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
     endpoint, leaf, proven = sighting.endpoint, path.leaf, sighting.proven
     dates = _dates(path, context) if proven else None
     found = listed(path.certificates, context.trust)
-    revocation = tuple(learnt.at(context.bounds.best()) for learnt in sighting.learnt)
+    revocation = tuple(learnt.at(context.bounds.best) for learnt in sighting.learnt)
     facts = Facts(
         authority=endpoint.authority,
         basis=context.basis,
@@ -152,7 +163,7 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
         signer=path.signer.value,
         name=claim(sighting, path, context.trust).value,
         shared_key=_shared(path, context.shared),
-        outdated=context.trust.is_outdated(context.bounds.best()),
+        outdated=context.trust.is_outdated(context.bounds.best),
         possession=_possession(sighting.seen, context),
         revoked=any(status.state is Revocation.REVOKED for status in revocation),
         scts=sighting.scts,

@@ -116,7 +116,7 @@ def _certificate(established: Established, context: Context, words: Mapping[str,
 
 
 def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
-    now = context.bounds.best()
+    now = context.bounds.best
     if path.leaf.not_after < now:
         yield finding("certificate-expired", {"not_after": words["not_after"]}, words)
     if path.leaf.not_before > now:
@@ -158,7 +158,7 @@ def _witnesses(seen: Observation, established: Established, context: Context) ->
 
     found = path.certificates if facts.proven or facts.public else ()
     accepted = bool(found) and facts.dates == "valid" and path.defect is None
-    for said in opinions(found, readable(seen.tls.chain), context.bounds.best(), accepted, context.trust):
+    for said in opinions(found, readable(seen.tls.chain), context.bounds.best, accepted, context.trust):
         values = {"witness": said.witness, "answer": said.answer, "reason": said.reason}
         yield finding(f"witness-{said.witness.lower()}", values)
 
@@ -206,7 +206,7 @@ def _run(decision: Decision, established: Established, context: Context, words: 
         yield from clock_findings(context, words)
     if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
         yield finding("portal-on-network", {}, words)
-    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best()):
+    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best):
         yield finding("trust-data-old", {}, words)
 
 

@@ -61,7 +61,7 @@ def values(
         "no_authenticated_proxy": _no_authenticated_proxy(endpoint),
         "trust_name": context.trust.facts.name,
         "data_date": context.trust.facts.date,
-        "data_age": str(context.trust.age_days(context.bounds.best())),
+        "data_age": str(context.trust.age_days(context.bounds.best)),
         "skew": skew_sentence(skew(context.bounds)),
         **_failure_values(seen),
         **_product_values(product),
@@ -162,6 +162,6 @@ def _proof(established: Established, context: Context) -> str:
     if path is None or not path.certificates:
         return ""
     trail = " › ".join(c.title for c in path.certificates[1:])
-    left = span(path.not_after - context.bounds.best())
+    left = span(path.not_after - context.bounds.best)
     held = {"proven": "the server holds its key", "unproven": "recorded, so possession of its key is not shown"}
     return f"signed by {trail}, {held.get(facts.possession, '')}, good for {left} more"
