@@ -82,6 +82,12 @@ def scan_as_google(scan: Command, pki: Pki, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
+def movable_clock() -> None:
+    """libfaketime is there, by which a program alone sees another time."""
+    _need_programs("faketime")
+
+
+@pytest.fixture(scope="session")
 def front(network: Network, pki: Pki) -> int:
     """The port of an appliance on the gateway that ends TLS."""
     programs.front(network, pki)

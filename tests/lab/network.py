@@ -136,6 +136,7 @@ _TRIAL = (
 ip link add one type veth peer name two
 for tables in iptables ip6tables; do
   $tables -t nat -A PREROUTING -p tcp --dport 443 -m statistic --mode nth --every 2 --packet 0 -j REDIRECT --to-ports 1
+  $tables -t nat -A PREROUTING -p tcp --dport 443 -j DNAT --to-destination :1
   $tables -A FORWARD -p tcp -m string --algo bm --string name -j REJECT --reject-with tcp-reset
 done
 """
