@@ -4,6 +4,7 @@ import itertools
 import random
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, get_args
 
@@ -63,7 +64,8 @@ def _any_facts(count: int) -> Iterator[Facts]:
         "dates": get_args(rules.DatesFact),
         "dates_confidence": tuple(Confidence),
     }
-    flags = ("portal", "poisoned", "shared_key", "outdated", "revoked", "defect", "weak_key", "time_proven", "stand_in")
+    flags = ("portal", "poisoned", "shared_key", "outdated", "revoked", "defect", "weak_key", "time_proven",
+             "time_contested", "stand_in")  # fmt: skip
     for _ in range(count):
         drawn: dict[str, Any] = {name: chance.choice(values) for name, values in choices.items()}
         drawn |= {flag: chance.random() < 0.3 for flag in flags}
@@ -89,6 +91,8 @@ def test_the_table_is_total_and_genuine_is_narrow() -> None:
             assert facts.name == "claimed"
             assert facts.dates == "valid"
             assert facts.possession != "failed"
+            assert facts.scts != "invalid"
+            assert facts.signer != "google-alternate" or facts.scts == "verified"
             assert not any((facts.revoked, facts.defect, facts.weak_key, facts.listed, facts.poisoned))
         if not facts.seen:
             assert decision.verdict in (
@@ -99,6 +103,18 @@ def test_the_table_is_total_and_genuine_is_narrow() -> None:
             )
         if decision.verdict is Verdict.INTERCEPTED:
             assert facts.listed or facts.signer in ("private", "impersonated")
+
+
+def test_what_is_said_of_a_certificate_needs_a_proven_one() -> None:
+    """Revocation, timestamps and dates of a leaf that nobody proved move nothing: interceptors copy what they like."""
+    said: dict[str, Any] = {"revoked": True, "scts": "invalid", "dates": "expired", "time_contested": True}
+    unsaid: dict[str, Any] = {"revoked": False, "scts": "absent", "dates": "valid", "time_contested": False}
+    for facts in _any_facts(10_000):
+        one, other = replace(facts, **said), replace(facts, **unsaid)
+        if one.proven or other.proven:
+            continue
+        assert decide(one) == decide(other)
+        assert decide(one).verdict not in (Verdict.REVOKED, Verdict.EXPIRED, Verdict.NOT_YET_VALID, Verdict.GENUINE)
 
 
 def test_a_stand_in_is_never_certain() -> None:

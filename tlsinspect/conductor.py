@@ -29,6 +29,7 @@ from tlsinspect.model import (
     Authority,
     Endpoint,
     Failure,
+    FetchOutcome,
     Observation,
     Reachability,
     Reason,
@@ -61,6 +62,7 @@ class Run:
     witness: bool = False
     offline: bool = False
     time_service: bool = True
+    allow_private: bool = False  # go where certificates lead, whatever the address
     at: datetime | None = None  # the moment to judge at, where the caller chose one
     progress: Callable[[int, int], None] = lambda _done, _all: None
     seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class Run:
     async def _job(self, endpoint: Endpoint, gate: asyncio.Semaphore) -> None:
         async with gate:
             if not endpoint.tls:
-                reached = await self._ask_plainly(endpoint)
+                reached = await self._ask_plainly(endpoint, listed=True)
                 if reached is not None:
                     self.reached[endpoint] = reached
                 return
@@ -111,9 +113,11 @@ class Run:
                 if seen.failure is not None and seen.failure.reason is Reason.CANCELLED:
                     return
 
-    async def _ask_plainly(self, endpoint: Endpoint) -> Reachability | None:
+    async def _ask_plainly(self, endpoint: Endpoint, *, listed: bool = False) -> Reachability | None:
+        """Where the endpoint is not `listed` in the profile, addresses that are not out there are left alone."""
         proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
-        answer = await ask_plainly(endpoint, proxy, self.settings)
+        settings = self.settings if listed or self.allow_private else replace(self.settings, public_only=True)
+        answer = await ask_plainly(endpoint, proxy, settings)
         if answer.reason is Reason.CANCELLED:
             return None
         if answer.head is not None and answer.head.date is not None:
@@ -139,7 +143,7 @@ class Run:
         """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
         scanned = {e.host for e in self.profile.endpoints}
         other = next((host for host in SECOND_HOSTS if host not in scanned), None)
-        if other is None or not self.time_service or not gatherer.lacks_second(sightings):
+        if other is None or not gatherer.lacks_second(sightings):
             return
         row = Row(url=f"https://{other}/", purpose="The time", required=False)
         endpoint = Endpoint(other, 443, True, Authority.GOOGLE, (row,))
@@ -161,8 +165,11 @@ class Run:
     def _by_fetching(self, endpoint: Endpoint, asked: Reachability | None) -> Reachability | None:
         """What a fetch from the host says, where that is more than `asked` says."""
         fetch = self.shelf.asked_at(endpoint.host)
-        signed = fetch is not None and fetch.url in self.shelf.signed
-        return reached_by(endpoint, fetch, signed=signed) if fetch is not None and (signed or asked is None) else asked
+        if fetch is None:
+            return asked
+        signed = fetch.url in self.shelf.signed
+        tells_more = signed or asked is None or fetch.outcome is FetchOutcome.FORBIDDEN_ADDRESS
+        return reached_by(endpoint, fetch, signed=signed) if tells_more else asked
 
     def _observed(self) -> list[Observed]:
         return [Observed(e, tuple(self._seen(e))) for e in self.profile.endpoints if e.tls]
@@ -277,12 +284,12 @@ def prepare(targets: Sequence[str] | None = None, **options: Unpack[Options]) ->
     clock = options.get("clock", lambda: datetime.now(UTC))
     settings = Settings(timeout=timeout, resolved=read_resolve(options.get("resolve", ())), clock=clock)
     route = routing(options.get("proxy", "auto"))
-    offline = options.get("offline", False)
+    offline, allow_private = options.get("offline", False), options.get("allow_private_fetch", False)
     fetcher = Fetcher(
         settings,
         route,
         trust.may_fetch_from,
-        allow_private=options.get("allow_private_fetch", False),
+        allow_private=allow_private,
         offline=offline,
     )
     shelf = Shelf(fetcher, Cache(None) if options.get("cache", True) else None, trust.facts.sha256)
@@ -297,6 +304,7 @@ def prepare(targets: Sequence[str] | None = None, **options: Unpack[Options]) ->
         options.get("witness", False),
         offline,
         options.get("time_service", True),
+        allow_private,
         at and at.astimezone(UTC),
         options.get("progress", lambda _done, _all: None),
     )

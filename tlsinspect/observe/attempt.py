@@ -50,6 +50,7 @@ class Settings:
 
     timeout: float = 15.0
     resolved: Resolved = field(default_factory=dict)
+    public_only: bool = False  # over plain HTTP: no address that is not out there, unless `resolved` has it
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 

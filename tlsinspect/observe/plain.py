@@ -5,6 +5,7 @@ import contextlib
 import socket
 from dataclasses import dataclass, replace
 
+from tlsinspect.addresses import is_public
 from tlsinspect.endpoints.target import bracketed, read_target
 from tlsinspect.http1 import BodyReader, Head, HeadReader, NotHttpError, TooLongError, http_request
 from tlsinspect.model import Connection, Endpoint, Reason
@@ -78,6 +79,10 @@ async def _connected(
 ) -> socket.socket:
     host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     places = settings.resolved.get((host, port)) or await resolve(host, port)
+    if settings.public_only and proxy is None and (host, port) not in settings.resolved:
+        places = [place for place in places if is_public(place[0])]
+        if not places:
+            raise DialError(Reason.NO_ROUTE)
     sock = await dial(places, tried)
     if isinstance(sock, DialError):
         raise sock
