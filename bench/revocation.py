@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bench.options import Options
 from bench.process import output_of
 from bench.table import Row
-from tlsinspect.evidence.der import encoded, integer
+from tlsinspect.der import encoded, integer
 
 ENTRIES = 1_120_000  # of 45 octets each
 SERIALS = 0x40 << 120  # … + 1, + 2: sixteen octets, as Google's are

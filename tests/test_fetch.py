@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import tlsinspect.exchange
 import tlsinspect.fetch
 from tests.faults import (
     ESTABLISHED,
@@ -29,12 +30,12 @@ from tests.faults import (
     tls_server,
 )
 from tlsinspect.addresses import is_public
-from tlsinspect.fetch import GARBAGE, IN_MEMORY, Fetched, Fetcher, Limits, Purpose
+from tlsinspect.exchange import GARBAGE, IN_MEMORY
+from tlsinspect.fetch import Fetched, Fetcher, Limits, Purpose
 from tlsinspect.lab.pki import GoogleLike
 from tlsinspect.model import FetchOutcome, Route
 from tlsinspect.observe import connect
 from tlsinspect.observe.attempt import Settings
-from tlsinspect.observe.handshake import MAX_BYTES
 from tlsinspect.observe.route import Routing, read_proxy
 
 GOOD = "c.pki.goog"  # on the allow-list
@@ -437,13 +438,34 @@ def test_an_object_on_https(google: GoogleLike, whole: bytes) -> None:
     assert server.server_names == [OTHER]
 
 
-def test_an_object_on_https_may_be_large_but_not_huge(google: GoogleLike) -> None:
-    large = b"0" * (MAX_BYTES * 9 // 10)
-    with secure_server(google, UNTIL_CLOSE + large) as server:
-        assert get({GOOD: server}, f"https://{GOOD}/", limits=Limits(seconds=30)).body == large
-    for more in (len(large) + MAX_BYTES // 10, 2 * len(large), 10 * len(large)):
-        with secure_server(google, UNTIL_CLOSE + b"0" * more) as server:
-            assert outcome({GOOD: server}, f"https://{GOOD}/", limits=Limits(seconds=30)) is FetchOutcome.TOO_LARGE
+CHUNKS_OF_TEN = CHUNKED + b"a\r\n0123456789\r\n" * (IN_MEMORY // 5) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("whole", [UNTIL_CLOSE + DER * 2048, CHUNKS_OF_TEN], ids=["whole", "in small chunks"])
+def test_a_large_object_on_https(google: GoogleLike, whole: bytes) -> None:
+    """It may be as large as one on http: here two megabytes, and the limit not much more."""
+    with secure_server(google, whole) as server:
+        got = get(
+            {GOOD: server}, f"https://{GOOD}/", limits=Limits(seconds=30, crl=2 * IN_MEMORY + 9000), purpose="crl"
+        )
+    assert isinstance(got.body, mmap.mmap)
+    assert len(got.body) == got.fetch.size
+    assert len(got.body) >= 2 * IN_MEMORY - 10
+
+
+@pytest.mark.parametrize("times", [1, 2, 20])
+def test_a_huge_object_on_https_costs_its_limit(google: GoogleLike, times: int) -> None:
+    limits = Limits(seconds=30, crl=2 * IN_MEMORY)
+    with secure_server(google, UNTIL_CLOSE + b"0" * (2 * IN_MEMORY * times + 1)) as server:
+        assert outcome({GOOD: server}, f"https://{GOOD}/", limits=limits) is FetchOutcome.TOO_LARGE
+
+
+def test_a_session_that_is_all_packing_ends(google: GoogleLike) -> None:
+    """Chunks of one byte: the limit of the body is far away, that of the connection is not."""
+    limits = Limits(seconds=30, crl=IN_MEMORY // 2)
+    with secure_server(google, CHUNKED + b"1\r\n0\r\n" * (IN_MEMORY // 2)) as server:
+        fetch = get({GOOD: server}, f"https://{GOOD}/", limits=limits).fetch
+    assert (fetch.outcome, fetch.detail) == (FetchOutcome.TOO_LARGE, "more than 2097152 bytes on https")
 
 
 @pytest.mark.parametrize("kind", ["reset-on-hello", "alert-40", "plain-http", "random-garbage", "fin-on-hello"])
@@ -617,7 +639,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch, server: Address) -> list[tuple[str,
         asked.extend(places)
         return await real([(server[0], server[1])], tried)
 
-    monkeypatch.setattr(tlsinspect.fetch, "dial", dial)
+    monkeypatch.setattr(tlsinspect.exchange, "dial", dial)
     return asked
 
 
@@ -874,7 +896,7 @@ def test_a_defect_of_ours_is_said_and_loses_nothing(monkeypatch: pytest.MonkeyPa
     def broken(_: Any) -> Any:
         raise RuntimeError("oh")
 
-    monkeypatch.setattr(tlsinspect.fetch, "_Plain", broken)
+    monkeypatch.setattr(tlsinspect.exchange, "_Plain", broken)
     with serving(said(answer())) as server:
         got = asyncio.run(fetcher({GOOD: server}).get(URL, "crl", proven=True))
     assert (got.fetch.outcome, got.fetch.detail) == (FetchOutcome.INTERNAL, "RuntimeError: oh")

@@ -9,7 +9,7 @@ import csv
 import json
 import mmap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -61,14 +61,16 @@ from tests.revocation_cases import (
     utc,
 )
 from tlsinspect.certificate import Certificate
+from tlsinspect.der import MalformedError, dotted, elements, encoded, integer
 from tlsinspect.errors import UsageError
-from tlsinspect.evidence.crl import Answer, Crl
-from tlsinspect.evidence.der import MalformedError, dotted, elements, encoded, integer
+from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.ocsp import ocsp_request, ocsp_url
 from tlsinspect.evidence.revocation import TELLING, answers, check_revocation, sources, status
+from tlsinspect.evidence.signedobject import is_signed_object
 from tlsinspect.lab.pki import resigned
 from tlsinspect.model import Revocation, RevocationReason, RevocationStatus
-from tlsinspect.trust import certificates_in
+from tlsinspect.trust import Trust, certificates_in
 
 Reason = RevocationReason
 State = str | tuple[str, str]  # good, or unknown with its reason …
@@ -92,6 +94,10 @@ class Case:
         )
 
 
+def utc_of(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
+
+
 def said(found: RevocationStatus) -> State:
     return (found.state.value, found.reason.value) if found.reason else found.state.value
 
@@ -112,6 +118,7 @@ STALE = ("revoked", "stale")
 MALFORMED = unknown("malformed")
 SCOPE = unknown("wrong-scope")
 STRANGER = unknown("unknown-extension")
+WEAK = unknown("weak-signature")
 Named = x509.ReasonFlags
 
 
@@ -171,8 +178,7 @@ def kinds_of_keys() -> dict[str, Case]:
             made[f"signed by {name}"] = one("good", body, certificate=own, issuer=ca)
     for name, algorithm in (("SHA-1", make.RSA_SHA1), ("MD5", make.RSA_MD5)):
         for ca, own, body in in_list_of(rsa.generate_private_key(65537, 2048), algorithm=algorithm):
-            weak = unknown("weak-signature")
-            made[f"signed by RSA with {name}"] = one(weak, body, certificate=own, issuer=ca)
+            made[f"signed by RSA with {name}"] = one(WEAK, body, certificate=own, issuer=ca)
     return made
 
 
@@ -260,8 +266,11 @@ def crl_cases() -> Mapping[str, Case]:
         "signed by the root in its own name": one(unknown("wrong-issuer"), crl(entry(), by=root)),
         "signed by us in another's name": one(unknown("wrong-issuer"), crl(entry(), name=root.name)),
         "our name in other capitals": one("good", crl(*others(), name=named("ISSUING  ca"))),
-        "SHA-1": one(unknown("weak-signature"), crl(*others(), algorithm=ECDSA_SHA1)),
-        "SHA-1, listed": one(unknown("weak-signature"), crl(entry(), algorithm=ECDSA_SHA1)),
+        "SHA-1": one(WEAK, crl(*others(), algorithm=ECDSA_SHA1)),
+        "SHA-1, listed": one(WEAK, crl(entry(), algorithm=ECDSA_SHA1)),
+        "SHA-1, out of scope": one(WEAK, crl(also=[scope(cas=True)], algorithm=ECDSA_SHA1)),
+        "SHA-1, signed by our namesake": one(unknown("bad-signature"), crl(by=here.namesake, algorithm=ECDSA_SHA1)),
+        "SHA-1, signed by the stranger": one(unknown("wrong-issuer"), crl(by=here.stranger, algorithm=ECDSA_SHA1)),
         "an algorithm inside, another outside": one(MALFORMED, crl(inner=make.ECDSA_SHA384)),
         "an RSA algorithm for an EC key": one(unknown("bad-signature"), crl(algorithm=make.RSA_SHA256)),
         "an algorithm nobody knows": one(unknown("bad-signature"), crl(algorithm=encoded(0x30, make.UNKNOWN_OID))),
@@ -489,8 +498,8 @@ def tampered_delegate(responder: Party) -> Party:
     return Party(false.certificate, responder.key)
 
 
-def weakly_signed(responder: Party) -> Party:
-    key = place().ca.key
+def weakly_signed(responder: Party, by: Party | None = None) -> Party:
+    key = (by or place().ca).key
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     return Party(resigned(responder.certificate, key, sha1=True), responder.key)
 
@@ -562,8 +571,8 @@ def ocsp_cases() -> Mapping[str, Case]:
         ),
         "signed by the leaf": heard(UNAUTHORISED, answer(by=here.leaf, certificates=[here.leaf])),
         "signed by the root": heard(UNAUTHORISED, answer(by=root, certificates=[root])),
-        "SHA-1": heard(unknown("weak-signature"), answer(algorithm=ECDSA_SHA1)),
-        "SHA-1, revoked": heard(unknown("weak-signature"), answer(single(revoked()), algorithm=ECDSA_SHA1)),
+        "SHA-1": heard(WEAK, answer(algorithm=ECDSA_SHA1)),
+        "SHA-1, revoked": heard(WEAK, answer(single(revoked()), algorithm=ECDSA_SHA1)),
         "an algorithm nobody knows": heard(unknown("bad-signature"), answer(algorithm=encoded(0x30, make.UNKNOWN_OID))),
         "an RSA algorithm for an EC key": heard(unknown("bad-signature"), answer(algorithm=make.RSA_SHA256)),
         "revoked made good": heard(
@@ -589,7 +598,7 @@ def ocsp_cases() -> Mapping[str, Case]:
         "delegate of the stranger": by(UNAUTHORISED, delegate(stranger)),
         "delegate of the stranger in our name": by(UNAUTHORISED, tampered_delegate(good)),
         "delegate of a delegate": by(UNAUTHORISED, *_chained(good)),
-        "delegate weakly signed": by(unknown("weak-signature"), weakly_signed(good)),
+        "delegate weakly signed": by(WEAK, weakly_signed(good)),
         "delegate with an unknown critical extension": by(
             STRANGER, delegate(None, x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b""), critical=True)
         ),
@@ -965,16 +974,89 @@ def test_an_answer_says_what_the_clock_may_rest_on() -> None:
     assert not found.authentic
 
 
+# -- SHA-1 is a question of time --------------------------------------------------------------------------------------
+
+SUMMER_2016, LAST_SECOND, END = utc_of(2016, 6, 1), utc_of(2016, 12, 31, 23, 59, 59), utc_of(2017, 1, 1)
+
+
+@cache
+def sha1_cases() -> Mapping[str, tuple[State, Case]]:
+    """What is signed with SHA-1 says in the summer of 2016, where SHA-256 says the same; and at no time since 2017."""
+    ca = party(named("Old CA"), None, AUTHORITY, CA_USAGE, begin=SUMMER_2016 - 30 * DAY)
+    own = party(named("www.example"), ca, serial=SERIAL, begin=SUMMER_2016 - 30 * DAY)
+    responder = delegate(ca, begin=SUMMER_2016 - 30 * DAY, end=SUMMER_2016 + 30 * DAY)
+    weak_responder = weakly_signed(responder, ca)
+    early, late = SUMMER_2016 - DAY, SUMMER_2016 + DAY
+    gone = entry(SERIAL, early)
+
+    def listing(*entries: bytes, until: datetime = late, **options: Any) -> dict[str, Any]:
+        return {"crls": (crl(*entries, by=ca, this=early, until=until, algorithm=ECDSA_SHA1, **options),)}
+
+    def saying(status_: bytes = make.GOOD, until: datetime = late, **options: Any) -> dict[str, Any]:
+        one_ = single(status_, id=cert_id(issuer=ca), this=early, until=until)
+        return {"ocsp": (answer(one_, **{"by": ca, "produced": early, "algorithm": ECDSA_SHA1, **options}),)}
+
+    delegated = saying(by=weak_responder, certificates=[weak_responder], algorithm=None)
+    rows: dict[str, tuple[State, dict[str, Any]]] = {
+        "CRL": ("good", listing()),
+        "CRL, listed": ("revoked", listing(gone)),
+        "CRL, stale": (unknown("stale"), listing(until=early)),
+        "CRL, stale, listed": (STALE, listing(gone, until=early)),
+        "CRL, out of scope": (SCOPE, listing(also=[scope(cas=True)])),
+        "OCSP": ("good", saying()),
+        "OCSP, revoked": ("revoked", saying(revoked(early))),
+        "OCSP, unknown": (unknown("unknown-certificate"), saying(UNKNOWN)),
+        "OCSP, of a delegate": ("good", saying(by=responder, certificates=[responder])),
+        "OCSP, of a delegate with a weak certificate": ("good", delegated),
+        "OCSP, of a delegate on a weak CRL": (
+            UNAUTHORISED,
+            saying(by=responder, certificates=[responder])
+            | listing(entry(responder.certificate.serial_number, early), also=[scope(cas=True)]),
+        ),
+    }
+    return {
+        name: (expected, Case("", certificate=own, issuer=ca, at=SUMMER_2016, **objects))
+        for name, (expected, objects) in rows.items()
+    }
+
+
+SHA1_CASES = sorted(sha1_cases())
+
+
+@pytest.mark.parametrize("name", SHA1_CASES)
+def test_sha1(name: str) -> None:
+    expected, case = sha1_cases()[name]
+    assert said(case.status()) == expected
+    assert said(replace(case, at=LAST_SECOND).status()) != WEAK
+    for moment in (END, NOW):
+        assert said(replace(case, at=moment).status()) == WEAK
+
+
+def test_md5_at_no_time() -> None:
+    for ca, own, body in in_list_of(rsa.generate_private_key(65537, 2048), algorithm=make.RSA_MD5):
+        for moment in (NOW, SUMMER_2016, utc_of(1996, 1, 1)):
+            assert said(one(WEAK, body, certificate=own, issuer=ca, at=moment).status()) == WEAK
+
+
+@pytest.mark.parametrize("name", SHA1_CASES)
+def test_what_is_weakly_signed_proves_no_time(name: str) -> None:
+    _, case = sha1_cases()[name]
+    given_ = answers(Certificate(case.certificate.der), Certificate(case.issuer.der), map(Crl, case.crls), case.ocsp)
+    assert given_
+    assert not any(each.authentic for each in given_)
+    assert all(each.verified for each in given_)
+
+
 def test_a_crl_without_a_certificate() -> None:
     ca, body = Certificate(place().ca.der), Crl(crl(*others()))
     assert body.signed_by(ca)
     assert body.signed_by(ca)
     assert not body.signed_by(Certificate(place().namesake.der))
     assert not body.signed_by(Certificate(place().root.der))
-    assert (body.number, body.this_update, body.next_update) == (7, NOW - HOUR, NOW + 9 * DAY)
+    assert (body.this_update, body.next_update) == (NOW - HOUR, NOW + 9 * DAY)
     assert body.issuer_der == ca.subject_der
     nothing = Crl(b"junk")
-    assert (nothing.number, nothing.this_update, nothing.next_update, nothing.issuer_der) == (None,) * 4
+    assert (nothing.this_update, nothing.next_update, nothing.issuer_der) == (None,) * 3
     assert not nothing.signed_by(ca)
     assert not Crl(crl(algorithm=ECDSA_SHA1)).signed_by(ca)
 
@@ -1100,8 +1182,9 @@ def stand_in(serial: int, issuer: Certificate) -> Certificate:
 
 
 def test_every_recorded_answer_of_google() -> None:
-    """Each is good inside its own window and at no other time; the one of 2015 is signed with SHA-1."""
-    told = {}
+    """Each is good inside its own window and at no other time; of the one of 2015, signed with SHA-1, nothing is left
+    today."""
+    told, today = {}, {}
     for row in objects_of_google():
         body = shared_data(row["file"]).read_bytes()
         [parsed] = ocsp.load_der_ocsp_response(body).responses
@@ -1114,12 +1197,11 @@ def test_every_recorded_answer_of_google() -> None:
                 continue
             moments = (begin - DAY, begin, begin + (end - begin) / 2, end, end + DAY)
             told[row["file"]] = [said(status(certificate, said_, moment)) for moment in moments]
-    weak = [name for name, states in told.items() if unknown("weak-signature") in states]
-    assert [name.split("_")[4] for name in weak] == ["G2"] and "2015-07-11" in weak[0]  # noqa: PT018
+            today[row["file"]] = said(status(certificate, said_, NOW))
     assert len(told) == 11
     for name, states in told.items():
-        if name not in weak:
-            assert states == [unknown("not-yet-valid"), "good", "good", "good", unknown("stale")], name
+        assert states == [unknown("not-yet-valid"), "good", "good", "good", unknown("stale")], name
+        assert today[name] == (WEAK if "2015-07-11" in name else unknown("stale")), name
 
 
 def _recorded(serial: int, issuer: Certificate) -> Certificate | None:
@@ -1178,6 +1260,9 @@ def test_the_recorded_crl_of_google() -> None:
     issuers = issuers_of(crl_.issuer_der or b"")
     assert len(issuers) == 5  # one key, certified five times
     assert all(crl_.signed_by(issuer) for issuer in issuers)
+    body = path.read_bytes()
+    assert is_signed_object(body, Trust.default())  # by a key of which no certificate is at hand
+    assert not is_signed_object(body[:-1] + bytes((body[-1] ^ 1,)), Trust.default())
 
 
 # -- x509-limbo ------------------------------------------------------------------------------------------------------

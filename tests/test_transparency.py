@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from tests import trust_folder
 from tests.conftest import shared_data
+from tlsinspect import der
 from tlsinspect.certificate import Certificate
-from tlsinspect.evidence import der, transparency
+from tlsinspect.evidence import transparency
 from tlsinspect.evidence.transparency import EMBEDDED, MAX_TIMESTAMPS, STAPLED, sct_lists_in, summary, timestamps
 from tlsinspect.lab import pki
 from tlsinspect.model import Timestamp

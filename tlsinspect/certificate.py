@@ -12,12 +12,15 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
+
+from tlsinspect.der import SEQUENCE, element, elements, only
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -129,7 +132,7 @@ class Certificate:
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, DER."""
         # As it stands: writing the parsed key again would change what some encoders wrote, and with it the hash.
-        return self._read(lambda c: _seventh(c.tbs_certificate_bytes), lambda c: c.spki)
+        return self._read(lambda _: _key(self.der), lambda c: c.spki)
 
     @cached_property
     def spki_sha256(self) -> str:
@@ -221,25 +224,22 @@ def folded(name: Name) -> Name:
     return tuple((label, " ".join(value.casefold().split())) for label, value in name)
 
 
-def _seventh(tbs: bytes) -> bytes:
-    """The subjectPublicKeyInfo of a TBSCertificate: its seventh element, or the sixth where there is no version
-    (RFC 5280 §4.1). Raises IndexError or ValueError where there is none."""
-    at, _ = _content(tbs, 0)
-    for _ in range(6 if tbs[at] == 0xA0 else 5):
-        _, at = _content(tbs, at)
-    _, end = _content(tbs, at)
-    return tbs[at:end]
+def same_name(one: Name, other: Name) -> bool:
+    """Whether both are the same by RFC 5280 §7.1. A name that nobody could read is nobody's."""
+    return bool(one) and folded(one) == folded(other)
 
 
-def _content(der: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the element at `at` begins and ends."""
-    length, at = der[at + 1], at + 2
-    if length >= 0x80:
-        octets = length - 0x80
-        length, at = int.from_bytes(der[at : at + octets]), at + octets
-    if at + length > len(der):
-        raise ValueError("an element is longer than what holds it")
-    return at, at + length
+def _key(der: bytes) -> bytes:
+    """The subjectPublicKeyInfo of a certificate: the seventh field of its first part, or the sixth where there is no
+    version (RFC 5280 §4.1). Raises IndexError or MalformedError where there is none."""
+    whole = only(der, SEQUENCE)
+    tbs = element(der, whole.begin, whole.end)
+    fields = list(islice(elements(der, tbs.begin, tbs.end), 7))
+    key = fields[6 if fields[0].tag == _VERSION else 5]
+    return der[key.start : key.end]
+
+
+_VERSION = 0xA0
 
 
 def _words(refusal: Exception) -> str:

@@ -16,46 +16,24 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
+from tlsinspect import der
 from tlsinspect.certificate import (
-    FIRST_MOMENT,
     LAST_MOMENT,
     REFUSALS,
     Certificate,
     Name,
     extension,
-    folded,
     name_from,
     quietly,
+    same_name,
 )
-from tlsinspect.evidence import der
-from tlsinspect.evidence.der import Buffer, MalformedError, Signed
+from tlsinspect.der import Buffer, MalformedError
+from tlsinspect.evidence import crlscope
+from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.signature import SignedDer, weak_from
 from tlsinspect.model import RevocationReason
 
 MAX_ANSWERS = 1024  # remembered by one CRL
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one signed object says of one certificate, whenever that is asked.
-
-    Where `revoked_at` is set, the object names the certificate as revoked from then on, even where there is a
-    `problem`. Otherwise `problem` says why it says nothing; with neither, it says that the certificate is not revoked.
-    """
-
-    source: str  # staple, crl or ocsp
-    problem: RevocationReason | None = None
-    authentic: bool = False  # signed by the issuer or by whom it authorised, and not weakly
-    issuer: Name = ()  # for whom it speaks
-    this_update: datetime | None = None
-    next_update: datetime | None = None
-    produced_at: datetime | None = None
-    revoked_at: datetime | None = None
-    cause: str = ""  # CRLReason
-    detail: str = ""  # the error an OCSP responder answered with
-    delegate: Certificate | None = None  # who signed, where that was not the issuer
-    of_delegate: tuple["Answer", ...] = ()  # what CRLs say of the delegate
-    signer_from: datetime = FIRST_MOMENT  # the window in which whoever signed may speak
-    signer_until: datetime = LAST_MOMENT
 
 
 class Crl:
@@ -64,7 +42,7 @@ class Crl:
 
     def __init__(self, body: Buffer | bytearray | memoryview) -> None:
         self.body: Buffer = body if isinstance(body, Buffer) else bytes(body)
-        self._held: dict[bytes, bool] = {}  # by SubjectPublicKeyInfo
+        self._made: dict[bytes, bool] = {}  # whether that key signed it, by SubjectPublicKeyInfo
         self._answers: dict[tuple[bytes, bytes], Answer] = {}  # by certificate and issuer, DER
 
     @cached_property
@@ -76,7 +54,7 @@ class Crl:
 
     @property
     def issuer_der(self) -> bytes | None:
-        """None where the CRL cannot be read, like the three below."""
+        """None where the CRL cannot be read, like the two below."""
         return self._fields.issuer_der if self._fields else None
 
     @property
@@ -87,21 +65,20 @@ class Crl:
     def next_update(self) -> datetime | None:
         return self._fields.next_update if self._fields else None
 
-    @property
-    def number(self) -> int | None:
-        found = self._fields.extension(x509.CRLNumber) if self._fields else None
-        return found.crl_number if found else None
-
     def signed_by(self, issuer: Certificate) -> bool:
-        """Whether `issuer` signed it, by name and by key, and not weakly. Whether it may is asked by `answer`."""
+        """Whether `issuer` signed it, by name and by key, and never weakly. Whether it may is asked by `answer`."""
         fields = self._fields
-        return fields is not None and not any(fails(fields, issuer) for _, fails in _FORGED) and self._holds(issuer)
+        strong = fields is not None and weak_from(fields.signed.algorithm) == LAST_MOMENT
+        return strong and self._bears_name_of(issuer) and self._made_by(issuer)
 
-    def _holds(self, issuer: Certificate) -> bool:
+    def _bears_name_of(self, issuer: Certificate) -> bool:
+        return self._fields is not None and same_name(self._fields.issuer, issuer.subject)
+
+    def _made_by(self, issuer: Certificate) -> bool:
         assert self._fields is not None
-        if issuer.spki not in self._held:
-            self._held[issuer.spki] = self._fields.signed.held_by(issuer.spki)
-        return self._held[issuer.spki]
+        if issuer.spki not in self._made:
+            self._made[issuer.spki] = self._fields.signed.made_by(issuer.spki)
+        return self._made[issuer.spki]
 
     def answer(self, certificate: Certificate, issuer: Certificate) -> Answer:
         """What it says of `certificate`, which `issuer` signed."""
@@ -117,17 +94,13 @@ class Crl:
         fields = self._fields
         if fields is None:
             return Answer("crl", RevocationReason.MALFORMED, issuer=issuer.subject)
-        said = Answer(
-            "crl",
-            authentic=self.signed_by(issuer),
-            issuer=issuer.subject,
-            this_update=fields.this_update,
-            next_update=fields.next_update,
-        )
-        problem = next((reason for reason, fails in _FORGED if fails(fields, issuer)), None)
-        if problem is None and not said.authentic:
-            problem = RevocationReason.BAD_SIGNATURE
-        problem = problem or next((reason for reason, fails in _UNUSABLE if fails(fields, issuer)), None)
+        said = Answer("crl", issuer=issuer.subject, this_update=fields.this_update, next_update=fields.next_update)
+        if not self._bears_name_of(issuer):
+            return replace(said, problem=RevocationReason.WRONG_ISSUER)
+        if not self._made_by(issuer):
+            return replace(said, problem=RevocationReason.BAD_SIGNATURE)
+        said = replace(said, verified=True, weak_from=weak_from(fields.signed.algorithm))
+        problem = next((reason for reason, fails in _UNUSABLE if fails(fields, issuer)), None)
         if problem is not None:
             return replace(said, problem=problem)
         try:
@@ -146,7 +119,7 @@ class _Fields:
     """Everything of a CRL but the list, and where that is."""
 
     body: Buffer
-    signed: Signed
+    signed: SignedDer
     before: bytes  # the fields before the list
     begin: int  # of the list's content
     end: int
@@ -181,7 +154,7 @@ _DATES = (der.UTC_TIME, der.GENERALIZED_TIME)
 
 def _read(body: Buffer) -> _Fields:
     """Raises one of REFUSALS."""
-    signed = Signed(body)
+    signed = SignedDer(body)
     fields = list(der.elements(body, signed.tbs.begin, signed.tbs.end, most=7))
     dated = next(i for i, f in enumerate((*fields, None)) if f is None or f.tag in _DATES)
     lists = [f for f in fields[dated:] if f.tag == der.SEQUENCE]  # revokedCertificates
@@ -208,23 +181,13 @@ def _read(body: Buffer) -> _Fields:
 _EXTENSIONS = 0xA0
 
 
-def _slim(signed: Signed, *fields: bytes) -> x509.CertificateRevocationList:
+def _slim(signed: SignedDer, *fields: bytes) -> x509.CertificateRevocationList:
     """cryptography's reading of a CRL of just these fields."""
     tbs = der.encoded(der.SEQUENCE, *fields)
     return quietly(x509.load_der_x509_crl, der.encoded(der.SEQUENCE, tbs, signed.algorithm_der, signed.signature_der))
 
 
 # -- may it be used? -------------------------------------------------------------------------------------------------
-
-
-def same_name(one: Name, other: Name) -> bool:
-    """RFC 5280 §7.1. A name that nobody could read is nobody's."""
-    return bool(one) and folded(one) == folded(other)
-
-
-def _is_weak(fields: _Fields, _: Certificate) -> bool:
-    used = fields.signed.algorithm
-    return used is not None and used.weak
 
 
 def _may_not_sign(_: _Fields, issuer: Certificate) -> bool:
@@ -260,11 +223,7 @@ def _is_strange(fields: _Fields, _: Certificate) -> bool:
 
 
 Check = tuple[RevocationReason, Callable[[_Fields, Certificate], bool]]
-# In this order: why it cannot be the issuer's; and, once the signature was verified, why it cannot be used.
-_FORGED: tuple[Check, ...] = (
-    (RevocationReason.WRONG_ISSUER, lambda fields, issuer: not same_name(fields.issuer, issuer.subject)),
-    (RevocationReason.WEAK_SIGNATURE, _is_weak),
-)
+# Why it cannot be used although the issuer signed it; the first is told.
 _UNUSABLE: tuple[Check, ...] = (
     (RevocationReason.NOT_AUTHORISED, _may_not_sign),
     (RevocationReason.MALFORMED, _breaks_profile),
@@ -292,9 +251,10 @@ def _listing(fields: _Fields, certificate: Certificate, said: Answer) -> Answer:
     named = [entry for entry, ours in whose if ours and entry.serial_number == certificate.serial]
     revoked = sorted((e.revocation_date_utc, _cause(e)) for e in named if _cause(e) != "removeFromCRL")
     # A list that names others' certificates is indirect, whether or not it says so.
-    covers = all(ours for _, ours in whose) and _covers(fields, certificate)
+    whole = all(ours for _, ours in whose) and fields.extension(x509.DeltaCRLIndicator) is None
+    covers = whole and crlscope.covers(fields.distribution, fields.issuer, certificate)
     problem = None if covers else RevocationReason.WRONG_SCOPE
-    if not revoked or _is_of_attributes(fields):
+    if not revoked or crlscope.is_of_attributes(fields.distribution):
         return replace(said, problem=problem)
     # An issuer gives each serial number once: where a CRL names it, it does so even for a scope it should not be in.
     return replace(said, problem=problem, revoked_at=revoked[0][0], cause=revoked[0][1])
@@ -346,61 +306,3 @@ def _with_issuers(
         if named is not None:
             issuer = next((name_from(n.value.public_bytes()) for n in named if isinstance(n, x509.DirectoryName)), ())
         yield entry, issuer
-
-
-# -- the scope -------------------------------------------------------------------------------------------------------
-
-Point = tuple[type[x509.GeneralName], object]  # one name of a distribution point, made comparable
-
-
-def _is_of_attributes(fields: _Fields) -> bool:
-    """Attribute certificates have serial numbers of their own (RFC 5755 §4.2.5)."""
-    return fields.distribution is not None and fields.distribution.only_contains_attribute_certs
-
-
-def _covers(fields: _Fields, certificate: Certificate) -> bool:
-    """Whether every revocation of `certificate` would stand in this CRL (RFC 5280 §6.3.3 (b) to (e))."""
-    if fields.extension(x509.DeltaCRLIndicator) is not None:
-        return False
-    scope = fields.distribution
-    if scope is None:
-        return True
-    partial = scope.indirect_crl or scope.only_some_reasons is not None or scope.only_contains_attribute_certs
-    other_kind = scope.only_contains_user_certs if certificate.is_ca else scope.only_contains_ca_certs
-    if partial or other_kind:
-        return False
-    if scope.full_name is None and scope.relative_name is None:
-        return True
-    return bool(_points(scope, fields.issuer) & _points_of(certificate))
-
-
-def _points_of(certificate: Certificate) -> set[Point]:
-    """The names of the distribution points where all of a certificate's revocations are to be found. One of them always
-    is the issuer itself: RFC 5280 §6.3.3, at its end."""
-    found: set[Point] = {(x509.DirectoryName, folded(certificate.issuer))}
-    try:
-        points = extension(certificate.handle, x509.CRLDistributionPoints) if certificate.handle else None
-    except REFUSALS:
-        return found
-    return found.union(*(_points(p, certificate.issuer) for p in points or () if _is_whole(p, certificate.issuer)))
-
-
-def _is_whole(point: x509.DistributionPoint, issuer: Name) -> bool:
-    """Not where some reasons only are published, nor where the CRLs of somebody else lie."""
-    own = (x509.DirectoryName, folded(issuer))
-    return point.reasons is None and (not point.crl_issuer or own in _comparable(point.crl_issuer))
-
-
-def _points(named: x509.DistributionPoint | x509.IssuingDistributionPoint, issuer: Name) -> set[Point]:
-    """Its full names, or the one name that is relative to the issuer's."""
-    if named.relative_name is not None:
-        relative = name_from(x509.Name([named.relative_name]).public_bytes())
-        return {(x509.DirectoryName, folded(issuer + relative))}
-    return _comparable(named.full_name)
-
-
-def _comparable(names: Iterable[x509.GeneralName] | None) -> set[Point]:
-    return {
-        (type(n), folded(name_from(n.value.public_bytes())) if isinstance(n, x509.DirectoryName) else n.value)
-        for n in names or ()
-    }

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tlsinspect.certificate import Certificate
+from tlsinspect.evidence.answer import Answer
 from tlsinspect.evidence.clock import Since, Witness
 from tlsinspect.evidence.clockhints import Told
-from tlsinspect.evidence.crl import Answer, Crl
+from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.ocsp import ocsp_url
 from tlsinspect.evidence.revocation import TELLING, answers, sources, status
 from tlsinspect.model import Fetch, FetchOutcome, RevocationReason, RevocationStatus

@@ -4,11 +4,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from tlsinspect.certificate import (
-    Certificate,
-)
+from tlsinspect.certificate import Certificate
 from tlsinspect.evidence.described import Grade, Judgement, Key, Signature
 from tlsinspect.evidence.extensions import Raw
+from tlsinspect.evidence.signature import VERIFIABLE
 
 _SHORT_RSA = 2048  # CA/Browser Forum, Baseline Requirements §6.1.5
 _FACTORED_RSA = 829  # RSA-250, https://eprint.iacr.org/2020/697
@@ -31,8 +30,7 @@ _STRANGE_KINDS = {
     "1.2.643.7.1.1.1.1": "GOST R 34.10-2012, 256 bits",
     "1.2.643.7.1.1.1.2": "GOST R 34.10-2012, 512 bits",
 }
-# Keys whose signatures are verified here.
-CHECKABLE = {"RSA", "EC", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
+CHECKABLE = {name for kind, name in _KINDS if issubclass(kind, VERIFIABLE)}  # keys whose signatures are verified here
 
 _GOOD = Judgement(Grade.GOOD)
 _NO_BROWSER = Judgement(Grade.UNUSUAL, "no browser takes it in a server's certificate")

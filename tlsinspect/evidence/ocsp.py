@@ -16,11 +16,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, quietly
-from tlsinspect.evidence import der
-from tlsinspect.evidence.crl import Answer, same_name
-from tlsinspect.evidence.der import Element, MalformedError, Signed
-from tlsinspect.evidence.path import signed
+from tlsinspect import der
+from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, quietly, same_name
+from tlsinspect.der import Element, MalformedError
+from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.signature import SignedDer, algorithm_on, signed, weak_from
 from tlsinspect.model import RevocationReason
 
 MAX_CERTIFICATES = 8  # embedded in one response
@@ -85,19 +85,15 @@ def _answers(
     mine = [single for single in response.singles if _is_about(single.parsed, certificate, issuer)]
     if not mine:
         return [replace(said, problem=RevocationReason.OTHER_CERTIFICATE)]
-    signer, problem = _signer(response, issuer)
-    said = replace(said, produced_at=parsed.produced_at_utc, authentic=problem is None)
-    if signer is not None and signer is not issuer:
-        window = {"signer_from": signer.not_before, "signer_until": signer.not_after}
-        said = replace(said, delegate=signer, **window)  # type: ignore[arg-type]
-    problem = problem or _wrong(response, nonce)
-    return [_answer(single, said, problem) for single in mine]
+    said = _spoken(replace(said, produced_at=parsed.produced_at_utc), response, issuer)
+    problem = said.problem or _wrong(response, nonce)
+    return [_answer(single, replace(said, problem=problem)) for single in mine]
 
 
-def _answer(single: "_Single", said: Answer, problem: RevocationReason | None) -> Answer:
+def _answer(single: "_Single", said: Answer) -> Answer:
     one = single.parsed
     said = replace(said, this_update=one.this_update_utc, next_update=one.next_update_utc)
-    problem = problem or next((reason for reason, fails in _UNUSABLE if fails(single)), None)
+    problem = said.problem or next((reason for reason, fails in _UNUSABLE if fails(single)), None)
     if problem is not None:
         return replace(said, problem=problem)
     if one.certificate_status is not ocsp.OCSPCertStatus.REVOKED:
@@ -131,7 +127,7 @@ class _Single:
 
 @dataclass(frozen=True)
 class _Response:
-    signed: Signed
+    signed: SignedDer
     responder: bytes  # DER of the ResponderID
     singles: tuple[_Single, ...]
     extensions: tuple[der.Extension, ...]
@@ -144,7 +140,7 @@ def _response(body: bytes, parsed: ocsp.OCSPResponse) -> _Response:
     _, tagged = der.elements(body, whole.begin, whole.end, most=2)
     inner = der.only(body, der.SEQUENCE, tagged.begin, tagged.end)
     _, octets = der.elements(body, inner.begin, inner.end, most=2)
-    basic = Signed(body, octets.begin, octets.end)
+    basic = SignedDer(body, octets.begin, octets.end)
     responder, _, list_of_singles, *rest = der.elements(body, basic.tbs.begin, basic.tbs.end, most=4)
     if responder.tag not in (_BY_NAME, _BY_KEY):
         raise MalformedError("of a version other than 1")  # which DER leaves out
@@ -212,21 +208,35 @@ def _key_octets(certificate: Certificate) -> bytes:
 # -- who signed it ---------------------------------------------------------------------------------------------------
 
 
-def _signer(response: _Response, issuer: Certificate) -> tuple[Certificate | None, RevocationReason | None]:
-    """Who made the signature, and why that does not count, if it does not (RFC 6960 §4.2.2.2)."""
-    used = response.signed.algorithm
-    if used is not None and used.weak:
-        return None, RevocationReason.WEAK_SIGNATURE
+def _spoken(said: Answer, response: _Response, issuer: Certificate) -> Answer:
+    """What is said, with who says it and for how long that counts."""
+    signer = _signer(response, issuer)
+    if isinstance(signer, RevocationReason):
+        return replace(said, problem=signer)
+    weak = weak_from(response.signed.algorithm)
+    if signer is issuer:
+        return replace(said, verified=True, weak_from=weak)
+    return replace(
+        said,
+        verified=True,
+        weak_from=min(weak, weak_from(algorithm_on(signer))),  # its certificate is half of what is believed
+        delegate=signer,
+        signer_from=signer.not_before,
+        signer_until=signer.not_after,
+    )
+
+
+def _signer(response: _Response, issuer: Certificate) -> Certificate | RevocationReason:
+    """Who made the signature and may have made it (RFC 6960 §4.2.2.2), or why nobody is known to."""
     named = [c for c in (issuer, *response.certificates) if _is_named(response.responder, c)]
-    if not named:
-        return None, RevocationReason.NOT_AUTHORISED
-    problem: RevocationReason | None = RevocationReason.BAD_SIGNATURE
+    problem = RevocationReason.BAD_SIGNATURE if named else RevocationReason.NOT_AUTHORISED
     for candidate in named:
-        if response.signed.held_by(candidate.spki):
-            problem = None if candidate is issuer else _lacks_authority(candidate, issuer)
-            if problem is None:
-                return candidate, None
-    return None, problem
+        if response.signed.made_by(candidate.spki):
+            lack = None if candidate is issuer else _lacks_authority(candidate, issuer)
+            if lack is None:
+                return candidate
+            problem = lack
+    return problem
 
 
 def _is_named(responder: bytes, certificate: Certificate) -> bool:
@@ -256,11 +266,6 @@ def _is_not_purposed(delegate: Certificate, _: Certificate) -> bool:
     return not named or (usage is not None and not usage.digital_signature)
 
 
-def _is_weakly_signed(delegate: Certificate, _: Certificate) -> bool:
-    digest = _handle(delegate).signature_hash_algorithm
-    return digest is not None and digest.name in der.WEAK
-
-
 def _is_strange(delegate: Certificate, _: Certificate) -> bool:
     extensions = quietly(lambda: _handle(delegate).extensions)
     return any(e.critical and e.oid not in _KNOWN_IN_DELEGATE for e in extensions)
@@ -287,7 +292,6 @@ _KNOWN_IN_DELEGATE = {
 _UNAUTHORISED: tuple[tuple[RevocationReason, Callable[[Certificate, Certificate], bool]], ...] = (
     (RevocationReason.NOT_AUTHORISED, _is_not_issued),
     (RevocationReason.NOT_AUTHORISED, _is_not_purposed),
-    (RevocationReason.WEAK_SIGNATURE, _is_weakly_signed),
     (RevocationReason.UNKNOWN_EXTENSION, _is_strange),
 )
 
@@ -340,6 +344,7 @@ def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
 _SHA1 = bytes.fromhex("300906052b0e03021a0500")  # AlgorithmIdentifier
 
 
+@lru_cache(maxsize=4096)
 def ocsp_url(base: str, certificate: Certificate, issuer: Certificate) -> str:
     """The address at which GET answers for `certificate` (RFC 6960 §A.1)."""
     request = base64.b64encode(ocsp_request(certificate, issuer)).decode("ascii")

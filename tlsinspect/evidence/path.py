@@ -14,9 +14,8 @@ from enum import StrEnum
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 from cryptography.x509.verification import PolicyBuilder, VerificationError
@@ -35,6 +34,7 @@ from tlsinspect.certificate import (
 )
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.names import claims, matches
+from tlsinspect.evidence.signature import signed
 from tlsinspect.model import Authority
 from tlsinspect.trust import Anchors, Intermediate, Trust
 
@@ -212,7 +212,7 @@ class _Search:
         for fact in known:
             if fact.subject != self.leaf.issuer:
                 continue
-            anchor = _anchor_of(fact)
+            anchor = anchor_of(fact)
             if self._signed(self.leaf, anchor):
                 signer = Signer.GOOGLE_HISTORICAL if fact.historical else Signer.GOOGLE_INTERMEDIATE
                 return self._judged(_path(signer, (self.leaf, anchor)), Anchors(fact.cn, (anchor,)))
@@ -296,42 +296,6 @@ class _Search:
             return False
         self.signatures_left -= 1
         return signed(child, parent)
-
-
-def signed(child: Certificate, parent: Certificate) -> bool:
-    """Whether the key of `parent` made the signature on `child`. SHA-1 counts: the question is who, not how well."""
-    if child.handle is None or parent.handle is None:
-        return False
-    try:
-        _check_signature(child.handle, parent.handle.public_key())
-    except (InvalidSignature, *REFUSALS):
-        return False
-    return True
-
-
-def _check_signature(child: x509.Certificate, key: object) -> None:
-    signature, signed_bytes = child.signature, child.tbs_certificate_bytes
-    parameters, digest = child.signature_algorithm_parameters, child.signature_hash_algorithm
-    if isinstance(key, rsa.RSAPublicKey):
-        if digest is None or isinstance(parameters, ec.ECDSA):
-            raise InvalidSignature
-        # cryptography names no parameters for RSA with MD5.
-        key.verify(signature, signed_bytes, parameters or padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        if digest is None:
-            raise InvalidSignature
-        key.verify(signature, signed_bytes, ec.ECDSA(digest))  # cryptography names no parameters for ECDSA with SHA-1
-    elif isinstance(
-        key,
-        ed25519.Ed25519PublicKey
-        | ed448.Ed448PublicKey
-        | mldsa.MLDSA44PublicKey
-        | mldsa.MLDSA65PublicKey
-        | mldsa.MLDSA87PublicKey,
-    ):
-        key.verify(signature, signed_bytes)
-    else:
-        raise InvalidSignature
 
 
 _KNOWN_EXTENSIONS = {
@@ -423,7 +387,7 @@ def _inside(leaf: Certificate, at: datetime) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _anchor_of(fact: Intermediate) -> Certificate:
+def anchor_of(fact: Intermediate) -> Certificate:
     """A known name and key as a trust anchor. The certificate is only the form in which the verifier takes it: it is
     signed by a throw-away key, and nobody verifies the signature of an anchor."""
     throwaway = ec.generate_private_key(ec.SECP256R1())
@@ -470,7 +434,7 @@ def _false_claim(certificate: Certificate, trust: Trust) -> bool:
     issuer = folded(certificate.issuer)
     sets = (trust.google, trust.alternate, trust.public)
     roots = [c for anchors in sets for c in anchors.by_name.get(issuer, ())]
-    intermediates = [_anchor_of(i) for i in trust.intermediates if folded(i.subject) == issuer]
+    intermediates = [anchor_of(i) for i in trust.intermediates if folded(i.subject) == issuer]
     known = roots + intermediates
     return bool(known) and not any(signed(certificate, authority) for authority in known)
 

@@ -8,23 +8,22 @@ anybody who does not: a revocation does not end, but what was said before it can
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, title_of
+from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, same_name, title_of
+from tlsinspect.der import Buffer
 from tlsinspect.errors import UsageError
-from tlsinspect.evidence.crl import Answer, Crl, same_name
-from tlsinspect.evidence.der import Buffer
+from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.extensions import hexadecimal
 from tlsinspect.evidence.ocsp import ocsp_answers
-from tlsinspect.evidence.path import signed
+from tlsinspect.evidence.signature import signed
 from tlsinspect.model import Revocation, RevocationReason, RevocationStatus
 from tlsinspect.text import printable
-
-SLACK = timedelta(minutes=5)  # what the signer's clock may be off
-LIFE = timedelta(days=8)  # of an object that does not say until when it is good
 
 
 def check_revocation(
@@ -126,7 +125,7 @@ def status(certificate: Certificate, given: Iterable[Answer], at: datetime) -> R
     whole = RevocationStatus(
         Revocation.UNKNOWN, subject=printable(certificate.title), serial=hexadecimal(certificate.serial)
     )
-    heard = [(*_heard(answer, at), answer) for answer in given]
+    heard = [(*answer.at(at), answer) for answer in given]
     if not heard:
         heard = [(Revocation.UNKNOWN, RevocationReason.NO_SOURCE, Answer(""))]
     state, reason, answer = min(heard, key=_rank)
@@ -142,42 +141,6 @@ def _rank(heard: Heard) -> tuple[int, int, int, float]:
     telling = -1 if reason is None else TELLING.index(reason)
     age = answer.this_update.timestamp() if answer.this_update else 0.0
     return order.index(state), telling, _SOURCES.index(answer.source), -age
-
-
-def _heard(answer: Answer, at: datetime) -> tuple[Revocation, RevocationReason | None]:
-    """What one answer means at the time `at`."""
-    early, late = _early(answer, at), _late(answer, at)
-    if any(_heard(said, at)[0] is Revocation.REVOKED for said in answer.of_delegate):
-        return Revocation.UNKNOWN, RevocationReason.NOT_AUTHORISED
-    if _is_revoked(answer, at):
-        return Revocation.REVOKED, RevocationReason.STALE if late else None
-    if answer.problem is not None:
-        return Revocation.UNKNOWN, answer.problem
-    if early or late:
-        return Revocation.UNKNOWN, RevocationReason.NOT_YET_VALID if early else RevocationReason.STALE
-    if not _may_speak(answer, at):
-        return Revocation.UNKNOWN, RevocationReason.NOT_AUTHORISED
-    return Revocation.GOOD, None
-
-
-def _is_revoked(answer: Answer, at: datetime) -> bool:
-    """What a delegate said of a revocation while it was valid stays true when it is not any more."""
-    named = answer.revoked_at is not None and answer.revoked_at <= at
-    return named and any(_may_speak(answer, moment) for moment in (at, answer.produced_at) if moment)
-
-
-def _early(answer: Answer, at: datetime) -> bool:
-    return answer.this_update is not None and answer.this_update - at > SLACK
-
-
-def _late(answer: Answer, at: datetime) -> bool:
-    if answer.next_update is not None:
-        return at - answer.next_update > SLACK
-    return answer.this_update is not None and at - answer.this_update > LIFE + SLACK
-
-
-def _may_speak(answer: Answer, moment: datetime) -> bool:
-    return answer.signer_from - moment <= SLACK and moment - answer.signer_until <= SLACK
 
 
 # -- sentences -------------------------------------------------------------------------------------------------------
@@ -198,7 +161,7 @@ _WHY = {
     RevocationReason.STALE: "the {object} of {issuer} of {since} ran out {until}",
     RevocationReason.NOT_YET_VALID: "the {object} of {issuer} is good from {since} only",
     RevocationReason.BAD_SIGNATURE: "the signature on the {object} is not that of {issuer}",
-    RevocationReason.WEAK_SIGNATURE: "the {object} for {issuer} is signed with SHA-1 or MD5",
+    RevocationReason.WEAK_SIGNATURE: "the {object} of {issuer} is signed with SHA-1 or MD5, which proves nothing",
     RevocationReason.WRONG_ISSUER: "the {object} is not of the issuer, {issuer}",
     RevocationReason.NOT_AUTHORISED: "whoever signed the {object} may not do so for {issuer}",
     RevocationReason.WRONG_SCOPE: "the {object} of {issuer} does not cover this certificate",
@@ -285,6 +248,7 @@ class Sources:
     issuers: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def sources(certificate: Certificate) -> Sources:
     """Where a certificate says that its revocation and its issuer are to be had. Never raises."""
     return Sources(

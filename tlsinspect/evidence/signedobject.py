@@ -1,11 +1,9 @@
 """Whether bytes from a revocation host are a certificate or CRL that a known Google key signed."""
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from tlsinspect.certificate import Certificate, UnreadableError
-from tlsinspect.evidence.path import signed
+from tlsinspect.evidence.crl import Crl
+from tlsinspect.evidence.path import anchor_of
+from tlsinspect.evidence.signature import signed
 from tlsinspect.trust import Trust
 
 
@@ -26,11 +24,8 @@ def _is_known_certificate(body: bytes, trust: Trust) -> bool:
 
 
 def _is_signed_crl(body: bytes, trust: Trust) -> bool:
-    try:
-        crl = x509.load_der_x509_crl(body)
-        issuer = crl.issuer.public_bytes()
-        keys = [c.spki for a in (trust.google, trust.alternate) for c in a.by_subject.get(issuer, ())]
-        keys += [i.spki for i in trust.intermediates if i.subject_der == issuer]
-        return any(crl.is_signature_valid(load_der_public_key(key)) for key in keys)  # type: ignore[arg-type]
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
+    crl = Crl(body)
+    name = crl.issuer_der or b""
+    signers = [c for anchors in (trust.google, trust.alternate) for c in anchors.by_subject.get(name, ())]
+    signers += [anchor_of(fact) for fact in trust.intermediates if fact.subject_der == name]
+    return any(crl.signed_by(signer) for signer in signers)

@@ -23,14 +23,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from tlsinspect import der
 from tlsinspect.certificate import REFUSALS, Certificate, quietly
-from tlsinspect.evidence import der
 from tlsinspect.model import Timestamp
 from tlsinspect.trust import CtLog, Trust
 
 SctFact = Literal["verified", "one-operator", "absent", "unknown-log", "invalid"]
 
 EMBEDDED = "1.3.6.1.4.1.11129.2.4.2"  # RFC 6962 §3.3: the certificate extension
+_EMBEDDED_DER = bytes.fromhex("060a2b06010401d679020402")
 STAPLED = "1.3.6.1.4.1.11129.2.4.5"  # and that of an OCSP answer
 MAX_TIMESTAMPS = 20  # looked at in all: certificates of today carry two or three
 MAX_STAPLE = 1 << 15  # octets of an OCSP answer: real ones have one or two thousand
@@ -64,7 +65,7 @@ def summary(stamps: Sequence[Timestamp]) -> SctFact:
     return "unknown-log" if stamps else "absent"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _timestamps(leaf: bytes, issuer: bytes, staple_lists: tuple[bytes, ...], trust: Trust) -> tuple[Timestamp, ...]:
     """A leaf met again costs nothing: most scans meet one on many hosts."""
     inside, precertificate = _embedded(leaf)
@@ -86,6 +87,8 @@ def _embedded(leaf: bytes) -> tuple[bytes, bytes]:
 
     Not as cryptography reads the list: it refuses all extensions for the sake of one timestamp it does not know.
     """
+    if _EMBEDDED_DER not in leaf:
+        return b"", b""  # without reading the whole for nothing
     try:
         certificate = quietly(x509.load_der_x509_certificate, leaf)
         tbs = certificate.tbs_certificate_bytes

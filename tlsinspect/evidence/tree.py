@@ -4,17 +4,11 @@ ignored: whether a certificate is expired is for whoever shows it."""
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cryptography.exceptions import UnsupportedAlgorithm
-
-from tlsinspect.certificate import (
-    Certificate,
-    folded,
-    quietly,
-    title_of,
-)
+from tlsinspect.certificate import Certificate, folded, quietly, title_of
 from tlsinspect.evidence.described import Details, Edge, Link
 from tlsinspect.evidence.keys import CHECKABLE
-from tlsinspect.evidence.path import Signer, find_path, signed
+from tlsinspect.evidence.path import Signer, find_path
+from tlsinspect.evidence.signature import algorithm_on, signed
 from tlsinspect.model import Authority
 from tlsinspect.trust import Trust
 
@@ -123,7 +117,7 @@ class _Tree:
 
     def _misfit(self, index: int, issuing_kind: str) -> Edge:
         """What a signature that did not fit means: nothing, where a good one would not have been found to fit."""
-        checkable = self.signatures_left > 0 and issuing_kind in CHECKABLE and _checkable(self.certificates[index])
+        checkable = self.signatures_left > 0 and issuing_kind in CHECKABLE and algorithm_on(self.certificates[index])
         return Edge.NOT_SIGNED if checkable else Edge.UNCHECKED
 
 
@@ -131,16 +125,3 @@ def _says_it_signed_itself(certificate: Certificate) -> bool:
     """A CA that changes its key may sign the new one with the old: same name, another key."""
     own, issuer = certificate.key_id, certificate.authority_key_id
     return own is None or issuer is None or own == issuer
-
-
-def _checkable(certificate: Certificate) -> bool:
-    """Whether cryptography verifies signatures of the kind on `certificate`."""
-    handle = certificate.handle
-    if handle is None:
-        return False
-    try:
-        parameters, _ = handle.signature_algorithm_parameters, handle.signature_hash_algorithm
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    is_rsa = handle.signature_algorithm_oid.dotted_string.startswith(("1.2.840.113549.1.1.", "1.3.14.3.2."))
-    return parameters is not None or not is_rsa

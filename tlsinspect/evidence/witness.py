@@ -8,6 +8,7 @@ primitives no longer recognises the OpenSSL of this machine, the five functions 
 import importlib
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import NameOID
 
-from tlsinspect.certificate import Certificate, quietly
+from tlsinspect.certificate import REFUSALS, Certificate, extension
 from tlsinspect.trust import Trust
 
 MAX_CERTIFICATES = 8
@@ -55,7 +56,7 @@ def opinions(
     )
 
 
-def _compare(witness: str, accepted: bool, ask: Any) -> Opinion:
+def _compare(witness: str, accepted: bool, ask: Callable[[], str | None]) -> Opinion:
     try:
         refusal = ask()
     except Abstention as why:
@@ -68,16 +69,20 @@ def ask_openssl(chain: tuple[Certificate, ...], anchors: tuple[Certificate, ...]
     """None where X509StoreContext accepts the chain, else its code, depth and text. Raises Abstention."""
     from OpenSSL import crypto
 
-    readable = [c.handle for c in chain[:MAX_CERTIFICATES] if c.handle is not None]
-    if not chain or chain[0].handle is None or not readable:
+    if not chain or chain[0].handle is None:
         raise Abstention("it cannot read the leaf")
+    try:
+        roots, certificates = (
+            [crypto.X509.from_cryptography(c.handle) for c in some if c.handle is not None]
+            for some in (anchors, chain[:MAX_CERTIFICATES])
+        )
+    except crypto.Error:  # it reads what cryptography leaves for later
+        raise Abstention("it cannot read one of the certificates") from None
     store = crypto.X509Store()
-    for anchor in anchors:
-        if anchor.handle is not None:
-            store.add_cert(crypto.X509.from_cryptography(anchor.handle))
+    for root in roots:
+        store.add_cert(root)
     store.set_flags(crypto.X509StoreFlags.X509_STRICT | crypto.X509StoreFlags.PARTIAL_CHAIN)
     store.set_time(at.astimezone(UTC))  # it reads the wall clock of the datetime, whatever its zone
-    certificates = [crypto.X509.from_cryptography(handle) for handle in readable]
     try:
         crypto.X509StoreContext(store, certificates[0], certificates[1:]).verify_certificate()
     except crypto.X509StoreContextError as refusal:
@@ -103,8 +108,8 @@ def _constrained(certificate: Certificate) -> bool:
     if certificate.handle is None:
         return True
     try:
-        return any(e.oid == x509.NameConstraints.oid for e in quietly(lambda c: c.extensions, certificate.handle))
-    except ValueError:
+        return extension(certificate.handle, x509.NameConstraints) is not None
+    except REFUSALS:
         return True
 
 

@@ -18,6 +18,7 @@ from tlsinspect.evidence.gathered import learn
 from tlsinspect.evidence.ocsp import ocsp_url
 from tlsinspect.evidence.path import Signer, readable
 from tlsinspect.evidence.revocation import answers, sources
+from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.timeservice import NotSignedError, query, signed_time
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.judge import Observed
@@ -97,7 +98,8 @@ class Gatherer:
         """The sightings, with missing authorities asked for."""
         sightings = self.sightings(observed)
         for _ in range(MISSING_LINKS):
-            tops = {top.der: top for top in map(_top_without_issuer, sightings) if top is not None}
+            found = (self._above(top) for top in map(_top_without_issuer, sightings) if top is not None)
+            tops = {top.der: top for top in found}
             had = len(self.shelf.issuers)
             await asyncio.gather(*(self._ask_issuer(top) for top in tops.values()))
             if len(self.shelf.issuers) == had:
@@ -106,6 +108,14 @@ class Gatherer:
         for s in sightings:
             self._keep_issuers(s)
         return sightings
+
+    def _above(self, top: Certificate) -> Certificate:
+        """As far up from `top` as the authorities had so far lead."""
+        had = readable(tuple(self.shelf.issuers))
+        for _ in range(MISSING_LINKS):
+            issuers = (c for c in had if c.subject_der == top.issuer_der and signed(top, c))
+            top = next(issuers, top)
+        return top
 
     async def _ask_issuer(self, top: Certificate) -> None:
         """Ask for the authority above `top` at hosts of the allow-list, for nobody has proven `top`."""

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import skew
-from tlsinspect.evidence.path import Path, readable, signed
+from tlsinspect.evidence.path import Path, readable
+from tlsinspect.evidence.signature import signed
 from tlsinspect.judge.establish import Context, Established, host_of
 from tlsinspect.judge.rules import Decision
 from tlsinspect.judge.words import finding, rule_finding, skew_seconds

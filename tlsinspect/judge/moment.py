@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tlsinspect.certificate import title_of
+from tlsinspect.evidence.answer import Answer
 from tlsinspect.evidence.clock import Bounds, Since, witness
 from tlsinspect.evidence.clockhints import Hints, Told, Until
-from tlsinspect.evidence.crl import Answer
 from tlsinspect.evidence.gathered import Evidence, anchored_since
 from tlsinspect.judge.establish import Context, Sighting
 from tlsinspect.model import Basis, FetchOutcome

@@ -12,7 +12,7 @@ from OpenSSL import SSL, crypto
 
 from tlsinspect.model import Reason, Tls
 
-MAX_BYTES = 1024 * 1024  # of one connection; OpenSSL ends a single message at 100 kB
+MAX_BYTES = 1024 * 1024  # of a handshake; OpenSSL ends a single message at 100 kB
 FIRST_BYTES = 4096
 _RECORD_TYPES = range(20, 25)  # RFC 8446 §5.1, with heartbeat
 # Alerts whose text in OpenSSL does not say that they are one.
@@ -63,10 +63,14 @@ def _keep_staple(connection: SSL.Connection, staple: bytes, _data: object) -> bo
 
 
 class Handshake:
-    """One handshake. `start`, then `feed` what the peer sends until `finished`; `tls` says what was seen."""
+    """One handshake. `start`, then `feed` what the peer sends until `finished`; `tls` says what was seen.
 
-    def __init__(self, server_name: str | None, hello: Hello = LARGE) -> None:
+    max_bytes: of the whole connection. However many they are, the handshake ends within MAX_BYTES.
+    """
+
+    def __init__(self, server_name: str | None, hello: Hello = LARGE, *, max_bytes: int = MAX_BYTES) -> None:
         self.hello = hello
+        self.max_bytes = max_bytes
         self.finished = False
         self.completed = False
         self.reason: Reason | None = None
@@ -97,7 +101,7 @@ class Handshake:
         if self.first_bytes[0] not in _RECORD_TYPES:
             self._fail(Reason.NOT_TLS)
             return b""
-        if self._received > MAX_BYTES:
+        if self._received > min(MAX_BYTES, self.max_bytes):
             self._fail(Reason.TLS_ERROR, "the handshake does not end")
             return b""
         self._connection.bio_write(data)
@@ -106,12 +110,21 @@ class Handshake:
     def encrypt(self, data: bytes) -> bytes:
         """Application data as records. The handshake must be completed."""
         self._connection.send(data)
-        return self._outgoing()
+        return self.outgoing()
+
+    def outgoing(self) -> bytes:
+        """What is to be sent by now: the peer may ask for new keys in the middle of what it sends."""
+        sent = b""
+        while True:
+            try:
+                sent += self._connection.bio_read(65536)
+            except SSL.WantReadError:
+                return sent
 
     def decrypt(self, data: bytes) -> bytes | None:
-        """The application data in what the peer sent; None once the peer has ended it, or sent more than MAX_BYTES."""
+        """The application data in what the peer sent; None once the peer has ended it, or sent more than is taken."""
         self._received += len(data)
-        if self._received > MAX_BYTES:
+        if self.spent:
             return None
         if data:
             self._connection.bio_write(data)
@@ -123,6 +136,11 @@ class Handshake:
                 return plain
             except SSL.Error:
                 return plain or None
+
+    @property
+    def spent(self) -> bool:
+        """Whether the peer sent more than `max_bytes`."""
+        return self._received > self.max_bytes
 
     @property
     def tls(self) -> Tls:
@@ -151,15 +169,7 @@ class Handshake:
             self._explain(error)
         else:
             self.finished = self.completed = True
-        return self._outgoing()
-
-    def _outgoing(self) -> bytes:
-        sent = b""
-        while True:
-            try:
-                sent += self._connection.bio_read(65536)
-            except SSL.WantReadError:
-                return sent
+        return self.outgoing()
 
     def _explain(self, error: SSL.Error) -> None:
         """OpenSSL's error queue as a reason: its entries are (library, function, text)."""

@@ -1,0 +1,342 @@
+"""One question and its answer over HTTP, on a connection of its own: straight, through a proxy, inside TLS.
+
+Who may be asked, and how often, is decided in `fetch`. Here it is done: connect, have the proxy make a tunnel, ask, and
+keep the body in memory or in a file as it comes, until it ends, is too long, or shows itself to be something else.
+"""
+
+import asyncio
+import mmap
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, Protocol, TypeAlias
+
+from tlsinspect.endpoints.target import Target, bracketed, is_address
+from tlsinspect.http1 import BodyReader, Head, HeadReader, NotHttpError, TooLongError, http_request
+from tlsinspect.model import Connection, FetchOutcome, Route
+from tlsinspect.observe.connect import DialError, dial, receive
+from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
+from tlsinspect.observe.route import DIRECT, Proxy
+from tlsinspect.text import one_line
+
+MAX_LOCATION = 2048
+IN_MEMORY = 1024 * 1024  # of a body; what is longer goes to an unnamed file
+GARBAGE = 64 * 1024  # of a body that cannot be what was asked for: enough to say so
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_BLOCKING = (403, 451, 503, 511)  # statuses with which block pages come
+_BLANK = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n\f\v"  # byte order marks and spaces
+_LOOK = 1024  # bytes after which the first that is not blank is no longer waited for
+
+Body: TypeAlias = bytes | mmap.mmap
+
+
+class Ending(Exception):  # noqa: N818 - it ends a fetch, nothing is wrong with the program
+    """The fetch ends here, like this."""
+
+    def __init__(self, outcome: FetchOutcome, detail: str = "") -> None:
+        super().__init__(outcome, detail)
+        self.outcome, self.detail = outcome, detail
+
+
+class _Challenge(Ending):
+    """The proxy asks for credentials."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__(FetchOutcome.PROXY, f"status {head.status}")
+        self.head = head
+
+
+@dataclass
+class Journal:
+    """What was seen, written as it goes, so that whatever ends a fetch loses nothing."""
+
+    clock: Callable[[], datetime]
+    waiting_for: tuple[str, int] | None = None  # host and port
+    tried: list[Connection] = field(default_factory=list)
+    route: Route = DIRECT
+    head: Head | None = None
+    location: str = ""
+    size: int | None = None  # of the body
+    sent: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sent = self.clock()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked for, of whom, and what an answer may be."""
+
+    target: Target
+    proxy: Proxy | None
+    first: tuple[str, int]  # host and port to connect to: the proxy's, or else the target's
+    places: Sequence[tuple[str, int]]  # the addresses of that
+    limit: int  # bytes of the body
+    is_object: bool  # DER or PEM, which shows in its first byte
+
+
+async def ask(question: Question, journal: Journal) -> Body | None:
+    """The body of the answer; None where it is elsewhere, as the journal says. Raises Ending, DialError, OSError."""
+    proxy = question.proxy
+    try:
+        return await _ask_once(question, journal)
+    except _Challenge as challenge:
+        if proxy is None or not proxy.answers(challenge.head):
+            raise
+        return await _ask_once(question, journal, proxy.authorization)
+
+
+async def _ask_once(question: Question, journal: Journal, *credentials: str) -> Body | None:
+    target, proxy = question.target, question.proxy
+    async with _connected(question, journal) as sock:
+        if target.tls:
+            early = await _tunnel(sock, target, proxy, journal, credentials) if proxy else b""
+            line: _Line = await _secured(sock, question, early)
+            where, credentials = target.path, ()
+        else:
+            line = _Plain(sock)
+            where = target.url if proxy else target.path  # RFC 9112 §3.2.2: a proxy is asked for the whole URL
+        fields = ("Accept-Encoding: identity", *credentials)
+        default = 443 if target.tls else 80
+        request = http_request("GET", where, target.host, target.port, *fields, default_port=default)
+        journal.sent = journal.clock()
+        head, rest = await _answer(line, request)
+        _note(head, proxy, journal)
+        if proxy is not None and not target.tls:
+            _expect_no_refusal(head)
+        if head.status in _REDIRECTS and head.get("location"):
+            return None
+        return await _body(line, head, rest, question, journal)
+
+
+@asynccontextmanager
+async def _connected(question: Question, journal: Journal) -> AsyncIterator[socket.socket]:
+    """A connection. While it is made the first place is waited for, and then the target."""
+    journal.waiting_for = question.first
+    sock = await dial(question.places, journal.tried)
+    if isinstance(sock, DialError):
+        raise sock
+    journal.waiting_for = (question.target.host, question.target.port)
+    with sock:
+        yield sock
+
+
+def _note(head: Head, proxy: Proxy | None, journal: Journal) -> None:
+    journal.head = proxy.clean(head) if proxy else head
+    journal.location = (journal.head.get("location") or "")[:MAX_LOCATION] or journal.location
+
+
+async def _tunnel(
+    sock: socket.socket, target: Target, proxy: Proxy, journal: Journal, fields: tuple[str, ...]
+) -> bytes:
+    """Have the proxy make a way to the target (RFC 9110 §9.3.6); what came on it already comes back."""
+    where = f"{bracketed(target.host)}:{target.port}"
+    lines = (f"CONNECT {where} HTTP/1.1", f"Host: {where}", *fields, "", "")
+    head, rest = await _answer(_Plain(sock), "\r\n".join(lines).encode("ascii"))
+    if 200 <= head.status < 300:
+        return rest
+    _note(head, proxy, journal)
+    _expect_no_refusal(head)
+    raise Ending(FetchOutcome.PROXY, f"status {head.status}")
+
+
+def _expect_no_refusal(head: Head) -> None:
+    """Raises where a proxy's own answer is a refusal."""
+    if head.status == 407:
+        raise _Challenge(head)
+    if head.status == 403:
+        raise Ending(FetchOutcome.PROXY, "status 403")
+
+
+# -- the line --------------------------------------------------------------------------------------------------------
+
+
+class _Line(Protocol):
+    """A connection on which HTTP is spoken."""
+
+    async def send(self, data: bytes) -> None: ...
+
+    async def receive(self) -> bytes:
+        """Some bytes, or none at the end."""
+        ...
+
+
+class _Plain:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+    async def receive(self) -> bytes:
+        return await receive(self._sock)
+
+
+class _Secure(_Plain):
+    """The same inside a TLS session."""
+
+    def __init__(self, sock: socket.socket, session: Handshake) -> None:
+        super().__init__(sock)
+        self._session = session
+
+    async def send(self, data: bytes) -> None:
+        await super().send(self._session.encrypt(data))
+
+    async def receive(self) -> bytes:
+        plain = self._session.decrypt(b"")
+        while plain == b"":
+            data = await super().receive()
+            plain = self._session.decrypt(data) if data else None
+            if plain is not None and (reply := self._session.outgoing()):
+                await super().send(
+                    reply
+                )  # not kept: whoever asks without end, and never reads, is left at the deadline
+        if plain is None and self._session.spent:  # not the peer has ended it
+            raise Ending(FetchOutcome.TOO_LARGE, f"more than {self._session.max_bytes} bytes on https")
+        return plain or b""
+
+
+async def _secured(sock: socket.socket, question: Question, early: bytes) -> _Secure:
+    """A TLS session with whoever answers.
+
+    Its certificate decides nothing: what is fetched is signed itself, and judged by that signature. To ask for more
+    would lose the object where an interceptor answers, and prove nothing where it does not. The small hello passes most
+    boxes on the way; none of them is what a fetch is about.
+    """
+    loop, host = asyncio.get_running_loop(), question.target.host
+    # Beside the body come the handshake, and, in small records or chunks, as much again.
+    session = Handshake(None if is_address(host) else host, SMALL, max_bytes=MAX_BYTES + 2 * question.limit)
+    await loop.sock_sendall(sock, session.start())
+    data = early
+    while not session.finished:
+        data = data or await receive(sock)
+        reply, data = session.feed(data), b""
+        if reply:
+            await loop.sock_sendall(sock, reply)
+    if not session.completed:
+        raise Ending(FetchOutcome.UNREACHABLE, f"TLS: {session.detail or session.reason}")
+    return _Secure(sock, session)
+
+
+async def _answer(line: _Line, request: bytes) -> tuple[Head, bytes]:
+    """Ask, and read the head of the answer; what came of the body already is second."""
+    await line.send(request)
+    reader = HeadReader()
+    while data := await line.receive():
+        try:
+            head = reader.feed(data)
+        except NotHttpError:
+            raise Ending(FetchOutcome.NOT_HTTP) from None
+        except TooLongError:
+            raise Ending(FetchOutcome.NOT_HTTP, "a head without end") from None
+        if head is not None:
+            return head, reader.rest
+    raise Ending(FetchOutcome.UNREACHABLE, "closed without an answer")
+
+
+# -- the body --------------------------------------------------------------------------------------------------------
+
+
+class _Kept:
+    """A body as it comes: in memory, or, once it is long, in an unnamed file."""
+
+    def __init__(self, is_object: bool) -> None:
+        self.size = 0
+        self._is_object = is_object
+        self._memory = bytearray()
+        self._file: IO[bytes] | None = None
+
+    def add(self, data: bytes) -> None:
+        self.size += len(data)
+        try:
+            if self._file is None and self.size > IN_MEMORY:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+                self._file.write(self._memory)
+            if self._file is not None:
+                self._file.write(data)
+            else:
+                self._memory += data
+        except OSError as error:
+            raise _unkept(error) from None
+
+    @property
+    def sign(self) -> bytes:
+        """The first byte that is not blank, where there is one near the start."""
+        return bytes(self._memory[:_LOOK]).lstrip(_BLANK)[:1]
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the start says what this is."""
+        return bool(self.sign) or self.size >= _LOOK
+
+    @property
+    def is_garbage(self) -> bool:
+        """Neither DER nor PEM where it should be, whatever is still to come."""
+        return self._is_object and self.is_clear and self.sign not in (b"0", b"-")
+
+    def take(self) -> Body:
+        if self.is_garbage:
+            return bytes(self._memory[:GARBAGE])
+        if self._file is None:
+            return bytes(self._memory)
+        try:
+            self._file.flush()
+            return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise _unkept(error) from None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()  # a map of it has a handle of its own
+
+
+def _unkept(error: OSError) -> Ending:
+    return Ending(FetchOutcome.TOO_LARGE, f"cannot be kept: {one_line(error)}")
+
+
+async def _body(line: _Line, head: Head, rest: bytes, question: Question, journal: Journal) -> Body:
+    page = (head.get("content-type") or "").lower().startswith("text/html")
+    if page and head.status in (200, *_BLOCKING):
+        raise Ending(FetchOutcome.BLOCK_PAGE)
+    if head.status == 200 and head.codings:
+        raise Ending(FetchOutcome.ENCODED, ", ".join(head.codings)[:100])
+    limit = question.limit
+    with closing(_Kept(question.is_object)) as kept:
+        try:
+            if head.status == 200:
+                await _keep(line, BodyReader(head, limit), rest, kept)
+                return kept.take()
+            if head.status in _BLOCKING:
+                await _look(line, BodyReader(head), rest, kept)
+        except TooLongError:
+            if kept.is_garbage:
+                return kept.take()
+            stated = f", {head.length} announced" if head.length is not None else ""
+            raise Ending(FetchOutcome.TOO_LARGE, f"more than {limit} bytes{stated}") from None
+        except NotHttpError:
+            raise Ending(FetchOutcome.NOT_HTTP, "broken chunks") from None
+        finally:
+            journal.size = kept.size
+    raise Ending(FetchOutcome.STATUS, f"status {head.status}")
+
+
+async def _keep(line: _Line, reader: BodyReader, data: bytes, kept: _Kept) -> None:
+    """Read the body, as far as it is worth it."""
+    await _look(line, reader, data, kept)
+    while not (reader.complete or reader.cut_short or (kept.is_garbage and kept.size >= GARBAGE)):
+        kept.add(reader.feed(await line.receive()))
+    if reader.cut_short:
+        raise Ending(FetchOutcome.UNREACHABLE, f"closed in the middle, after {kept.size} bytes")
+
+
+async def _look(line: _Line, reader: BodyReader, data: bytes, kept: _Kept) -> None:
+    """Read the body until its start says what it is."""
+    while not (reader.complete or reader.cut_short or kept.is_clear):
+        kept.add(reader.feed(data or await line.receive()))
+        data = b""
+    if kept.sign == b"<":
+        raise Ending(FetchOutcome.BLOCK_PAGE)
