@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,12 +21,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.ocsp import OCSPCertStatus
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 import tlsinspect
 from tests.conftest import NOWHERE, options, run, shared_data
-from tests.faults import ENDPOINT_FAULTS, NOTHING_LISTENING, PROXY_FAULTS, fault, tls_server
+from tests.faults import ENDPOINT_FAULTS, NOTHING_LISTENING, PROXY_FAULTS, Running, fault, honest_proxy, tls_server
 from tests.faults import HOST as LOOPBACK
+from tests.test_gather import R1_CRL, WR2_CRL, WR2_OCSP, World, access, crl_at, lab, timestamps_of, world
 from tests.test_judge import codes, own_name, recorded
 from tests.test_observe import _no_names_are_looked_up
 from tlsinspect import Trust
@@ -49,10 +51,10 @@ from tlsinspect.lab.pki import (
     self_signed,
     zscaler,
 )
-from tlsinspect.model import Assessment, Confidence, Verdict
+from tlsinspect.model import Assessment, Confidence, Revocation, RevocationReason, Verdict
 from tlsinspect.trust import certificates_in
 
-__all__ = ["_no_names_are_looked_up"]  # a fixture for every test here too
+__all__ = ["_no_names_are_looked_up", "lab", "world"]  # fixtures, the first for every test here too
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOST = "www.googleapis.com"
@@ -428,6 +430,311 @@ def test_an_address_in_a_name_is_read_and_written_like_one(tmp_path: Path, capsy
         assert "certadmin@netskope.com" in shown
         assert "1.2.840.113549.1.9.1" not in shown
         assert "#" not in shown
+
+
+# --- traps of revocation, transparency and the ways to ask ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("dates", [(-100 * DAY, -5 * DAY), (5 * DAY, 80 * DAY)], ids=["expired", "not yet valid"])
+def test_trap_t06_a_date_is_no_revocation(stand_in: Trust, dates: tuple[timedelta, timedelta]) -> None:
+    """T6, cfssl revoke, used by tlsx: expired or not yet valid comes out as revoked. Whatever lists and answers there
+    are, and none at all."""
+    wr2, (begin, end) = google().wr2, dates
+    issued = wr2.issue([HOST], not_before=NOW + begin, not_after=NOW + end)
+    verdict = Verdict.EXPIRED if end < timedelta(0) else Verdict.NOT_YET_VALID
+    for crls, ocsp in (
+        ([], []),
+        ([wr2.crl()], []),
+        ([wr2.crl([issued.certificate.serial_number + 1])], [wr2.ocsp_answer(issued.certificate)]),
+        ([wr2.crl(this_update=NOW - 30 * DAY, next_update=NOW - 20 * DAY)], []),
+    ):
+        found = judged(issued.ders, trust=stand_in, crls=crls, ocsp=ocsp)
+        assert found.verdict is verdict
+        assert Revocation.REVOKED not in {status.state for status in found.revocation}
+        assert "revoked" not in codes(found)
+    # And a revocation is one on either side of the dates.
+    revoked = wr2.crl({issued.certificate.serial_number: NOW - 20 * DAY})
+    both = judged(issued.ders, trust=stand_in, crls=[revoked])
+    assert (both.verdict, verdict in codes(both)) == (Verdict.REVOKED, True)
+
+
+def test_trap_t06_a_responder_that_does_not_know_is_no_revocation(stand_in: Trust) -> None:
+    """T6: an OCSP answer `unknown` comes out as revoked. It is no good answer either."""
+    wr2 = google().wr2
+    issued = wr2.issue([HOST])
+    unknown = wr2.ocsp_answer(issued.certificate, OCSPCertStatus.UNKNOWN)
+    found = judged(issued.ders, trust=stand_in, ocsp=[unknown], possession_proven=True)
+    assert found.verdict is Verdict.GENUINE
+    assert found.revocation[0].state is Revocation.UNKNOWN
+    assert found.revocation[0].reason is RevocationReason.UNKNOWN_CERTIFICATE
+    assert "revocation-unavailable" in codes(found)
+    learnt = judged(issued.ders, trust=stand_in, ocsp=[unknown], crls=[wr2.crl()])
+    assert learnt.revocation[0].state is Revocation.GOOD
+
+
+@pytest.mark.parametrize("signer", ["nobody", "another of Google's", "a stranger", "a stranger of that name"])
+def test_trap_t06_a_list_nobody_signed_counts_for_nothing(stand_in: Trust, signer: str) -> None:
+    """T6: where the issuer's certificate cannot be had, the signature on the list is not looked at. Neither what it
+    revokes nor what it does not."""
+    issued = google().wr2.issue([HOST])
+    serials = [issued.certificate.serial_number, google().wr2.certificate.serial_number]
+    stranger = Authority.root(google().wr2.certificate.subject, NOW, key_id=google().wr2.key_id)
+
+    def listing(revoked: Sequence[int]) -> bytes:
+        if signer == "nobody":
+            signed = google().wr2.crl(revoked)
+            return signed[:-32] + bytes(32)
+        return {
+            "another of Google's": google().r1,
+            "a stranger": plain_corporate(NOW),
+            "a stranger of that name": stranger,
+        }[signer].crl(revoked)
+
+    # Of the intermediate r1 may speak.
+    given: tuple[list[int], ...] = (serials[:1] if signer == "another of Google's" else serials, [])
+    for revoked in given:
+        for chain in (issued.ders, issued.alone().followed_by(*issued.chain[1:], stranger.certificate).ders):
+            found = judged(chain, trust=stand_in, crls=[listing(revoked)], possession_proven=True)
+            assert found.verdict is Verdict.GENUINE
+            assert found.revocation[0].state is Revocation.UNKNOWN
+            direct = tlsinspect.check_revocation(
+                chain[0], google().wr2.certificate.public_bytes(Encoding.DER), at=NOW, crls=[listing(revoked)]
+            )
+            assert direct.state is Revocation.UNKNOWN
+
+
+ADDRESSES = (ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS)
+FORGER = "pki.forger.example"
+TRAPS = {
+    "a host of his own": f"http://{FORGER}/",
+    "this machine": "http://127.0.0.1:{port}/",
+    "this machine by name": "http://localhost:{port}/",
+    "the cloud's metadata": "http://169.254.169.254/latest/meta-data/",
+    "a file": "file:///etc/passwd#",
+    "an unusual scheme": f"gopher://{FORGER}/",
+    "the directory": f"ldap://{FORGER}/cn=",
+}
+
+
+def leading(authority: Authority, base: str, *, host: str = HOST) -> Issued:
+    """A leaf and its authority, both of which name addresses below `base` for everything there is."""
+    named: Extensions = [(crl_at(f"{base}a.crl"), False), (access(ocsp=f"{base}ocsp", issuer=f"{base}ca.crt"), False)]
+    middle = authority.subordinate(name((NameOID.COMMON_NAME, "Forger Intermediate")), add=named)
+    return middle.issue([host], drop=ADDRESSES, add=named)
+
+
+def with_root(issued: Issued, root: Authority) -> Issued:
+    return issued.followed_by(*issued.chain[1:], root.certificate)
+
+
+@pytest.mark.parametrize("kind", TRAPS)
+def test_trap_t07_what_nobody_proved_sends_nobody_anywhere(world: World, kind: str) -> None:
+    """T7, tlsx and cfssl: the addresses in an untrusted certificate are fetched, whatever they are, without a bound.
+
+    Leaf alone, with its intermediate, with its root, for an endpoint of Google's and a public one, and where it takes
+    the name of Google's own authority."""
+    world.names += [FORGER, "127.0.0.1", "169.254.169.254"]
+    world.port80.replies = {"*": world.lab.google.wr2.crl()}
+    base = TRAPS[kind].format(port=world.port80.server.port)
+    forger = plain_corporate(world.lab.now)
+    shapes = {
+        HOST: leading(forger, base),
+        "mail.google.com": leading(forger, base, host="mail.google.com").alone(),
+        "drive.google.com": with_root(leading(forger, base, host="drive.google.com"), forger),
+        "www.google.com": leading(impersonator(world.lab.now), base, host="www.google.com"),
+        "www.shop.example": leading(forger, base, host="www.shop.example"),
+    }
+    for host, issued in shapes.items():
+        world.serve(host, issued)
+    report = world.look(allow_private_fetch=True)  # not even where private addresses may be gone to
+    allowed = {"c.pki.goog", "o.pki.goog", "crl.pki.goog", "clients2.google.com"}
+    assert {place.split("/")[0] for place in world.port80.asked} <= allowed
+    assert not [fetch for fetch in report.fetches if base in fetch.url]
+    found = {a.endpoint.host: a for a in report.assessments}
+    assert {a.verdict for host, a in found.items() if "google" in host} == {Verdict.INTERCEPTED}
+    assert found["www.shop.example"].verdict in (Verdict.INCONCLUSIVE, Verdict.INTERCEPTED)
+    assert all(a.revocation == () for a in found.values())
+
+
+def test_trap_t07_a_genuine_chain_behind_a_foreign_leaf_sends_nobody_anywhere(world: World) -> None:
+    """T7 with T2: only the first certificate is the leaf, and what stands behind it was not presented for it."""
+    world.names.append(FORGER)
+    genuine = world.lab.google.wr2.issue([HOST])
+    forged = leading(plain_corporate(world.lab.now), f"http://{FORGER}/")
+    world.serve(HOST, forged.followed_by(*genuine.chain))
+    assert world.one().verdict is Verdict.INTERCEPTED
+    assert not [place for place in world.port80.asked if FORGER in place]
+    assert world.port80.of("o.pki.goog") == []
+
+
+def test_trap_t11_timestamps_copied_into_a_forged_leaf(world: World) -> None:
+    """T11, CypherHawk: the extension is there, so all is well with transparency. Its bytes can be copied."""
+    lab = world.lab
+    genuine = lab.google.wr2.issue([HOST], logs=lab.logs)
+    for authority in (plain_corporate(lab.now), impersonator(lab.now), lab.public):
+        forged = authority.issue([HOST], add=[(timestamps_of(genuine), False)])
+        world.serve(HOST, forged)
+        found = world.one()
+        assert found.verdict is (Verdict.UNEXPECTED_CA if authority is lab.public else Verdict.INTERCEPTED)
+        assert not codes(found) & {"sct-valid", "sct-unknown-log"}
+        assert not [stamp for stamp in found.timestamps if stamp.result == "valid"]
+    # Nor are they a time: they were signed for somebody else.
+    assert all("timestamp" not in source for source in world.look(time_service=False).clock.sources)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x04\x00", b"\x04\x02\x00\x00", b"\x04\x08\x00\x06\x00\x04abcd", b"not DER"]
+)
+def test_trap_t11_the_extension_alone_is_no_transparency(world: World, content: bytes) -> None:
+    """T11: that something stands under the arc 1.3.6.1.4.1.11129 says nothing; nor do Google's other extensions."""
+    other = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.5.1")
+    empty = x509.UnrecognizedExtension(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS, content)
+    leaf = world.lab.google.wr2.issue(
+        [HOST], add=[(empty, False), (x509.UnrecognizedExtension(other, b"\x05\x00"), False)]
+    )
+    world.serve(HOST, leaf)
+    found = world.one()
+    assert found.verdict in (Verdict.GENUINE, Verdict.INCONCLUSIVE)
+    assert "sct-valid" not in codes(found)
+    assert not [stamp for stamp in found.timestamps if stamp.result == "valid"]
+    if not found.timestamps:
+        assert "sct-absent" in codes(found)
+    forged = plain_corporate(world.lab.now).issue([HOST], add=[(empty, False)])
+    world.serve(HOST, forged)
+    assert world.one().verdict is Verdict.INTERCEPTED
+
+
+def through(world: World, proxy: Running, **options: object) -> tlsinspect.Report:
+    """A scan whose hosts only the proxy can find."""
+    given = {"trust": world.lab.trust, "proxy": f"http://{proxy.host}:{proxy.port}", "timeout": 3.0, **options}
+    return tlsinspect.scan(list(world.places), **given)  # type: ignore[arg-type]
+
+
+def known_to(world: World) -> dict[tuple[str, int], tuple[str, int]]:
+    port80 = world.port80.server
+    plain = ("c.pki.goog", "o.pki.goog", "i.pki.goog", "clients2.google.com", *world.names)
+    return {
+        **{(host, 80): (port80.host, port80.port) for host in plain},
+        **{(host, 443): place for host, place in world.places.items()},
+    }
+
+
+def test_trap_t15_what_is_fetched_goes_the_way_of_the_scan(world: World) -> None:
+    """T15, testssl.sh and curl: revocation is asked for directly, past the proxy, where there is no other way. And the
+    report says which way it was."""
+    wr2 = world.lab.google.wr2
+    issued = wr2.issue([HOST])
+    world.serve(HOST, issued)
+    world.port80.replies |= {WR2_CRL: b"\x30\x00", WR2_OCSP: wr2.ocsp_answer(issued.certificate)}
+    proxy = world.stack.enter_context(honest_proxy(known_to(world)))
+    report = through(world, proxy)
+    (found,) = report.assessments
+    assert (found.verdict, found.confidence) == ("genuine", "certain")
+    assert [(status.state, status.source) for status in found.revocation] == [("good", "ocsp"), ("good", "crl")]
+    address = f"http://{proxy.host}:{proxy.port}"
+    assert found.route.proxy == address
+    assert {fetch.purpose for fetch in report.fetches} == {"crl", "ocsp", "time"}
+    assert {fetch.route.proxy for fetch in report.fetches} == {address}
+    assert {reached.route.proxy for reached in report.reachability} == {address}
+    lines = [request.line for request in proxy.requests]
+    assert f"GET http://{WR2_CRL} HTTP/1.1" in lines
+    assert f"GET http://{R1_CRL} HTTP/1.1" in lines
+    assert f"CONNECT {HOST}:443 HTTP/1.1" in lines
+    assert len(world.port80.server.requests) == len([line for line in lines if line.startswith("GET ")])
+
+
+def test_trap_t15_through_a_proxy_a_revocation_is_learnt_and_nothing_off_the_list_is_asked(world: World) -> None:
+    """T15 with T7: where the proxy goes cannot be seen, so even a proven certificate leads to the list alone."""
+    world.names.append("crl.shop.example")
+    lab, shop = world.lab, "www.shop.example"
+    issued = lab.google.wr2.issue([HOST])
+    world.serve(HOST, issued)
+    world.serve(shop, lab.public.issue([shop], add=[(crl_at("http://crl.shop.example/a.crl"), False)]))
+    world.port80.replies |= {
+        WR2_CRL: lab.google.wr2.crl([issued.certificate.serial_number]),
+        "crl.shop.example/a.crl": lab.public.crl(),
+    }
+    proxy = world.stack.enter_context(honest_proxy(known_to(world)))
+    found = {a.endpoint.host: a for a in through(world, proxy).assessments}
+    assert found[HOST].verdict is Verdict.REVOKED
+    assert found[shop].verdict is Verdict.GENUINE
+    assert found[shop].revocation[0].reason is RevocationReason.FORBIDDEN
+    assert not [request for request in proxy.requests if "crl.shop.example" in request.line]
+
+
+def test_trap_t15_a_proxy_that_refuses_is_not_gone_around(world: World) -> None:
+    """T15: what the proxy does not let through is not known; that there would be a way past it is nobody's business."""
+    world.serve(HOST, world.lab.google.wr2.issue([HOST]))
+    hosts = {place: real for place, real in known_to(world).items() if place[1] == 443}
+    proxy = world.stack.enter_context(honest_proxy(hosts))
+    report = through(world, proxy, resolve=world.resolve())
+    (found,) = report.assessments
+    assert found.verdict is Verdict.GENUINE
+    assert {status.state for status in found.revocation} == {Revocation.UNKNOWN}
+    assert world.port80.asked == []
+
+
+def test_trap_t16_no_ocsp_url_is_nothing_to_suspect(world: World) -> None:
+    """T16, several: a leaf that names no responder is suspicious. Google's own name none any more."""
+    wr2 = world.lab.google.wr2
+    certificates = {
+        "www.google.com": wr2.issue(["www.google.com"], logs=world.lab.logs),
+        "mail.google.com": wr2.issue(
+            ["mail.google.com"],
+            drop=[ExtensionOID.AUTHORITY_INFORMATION_ACCESS],
+            add=[(access(issuer="http://i.pki.goog/wr2.crt"), False)],
+            logs=world.lab.logs,
+        ),
+        "drive.google.com": wr2.issue(
+            ["drive.google.com"], drop=[ExtensionOID.AUTHORITY_INFORMATION_ACCESS], logs=world.lab.logs
+        ),
+    }
+    for host, issued in certificates.items():
+        world.serve(host, issued)
+    first, *others = world.look().assessments
+    assert (first.verdict, first.confidence) == (Verdict.GENUINE, Confidence.CERTAIN)
+    for other in others:
+        assert (other.verdict, other.confidence, other.rule) == (first.verdict, first.confidence, first.rule)
+        assert codes(other) == codes(first)
+        assert [status.state for status in other.revocation] == [status.state for status in first.revocation]
+
+
+def test_trap_t16_no_address_at_all_is_not_known_and_nothing_else(world: World) -> None:
+    """T16, all the way: nowhere to ask is a finding."""
+    world.serve(HOST, world.lab.google.wr2.issue([HOST], drop=ADDRESSES))
+    found = world.one()
+    assert (found.verdict, found.confidence) == (Verdict.GENUINE, Confidence.CERTAIN)
+    assert found.revocation[0].reason is RevocationReason.NO_SOURCE
+    assert "revocation-unavailable" in codes(found)
+
+
+@pytest.mark.parametrize("kind", ["corporate", "impersonator", "impersonator with the key id"])
+def test_trap_t17_addresses_of_google_s_own_hosts_prove_nothing(world: World, kind: str) -> None:
+    """T17, the folk rule that interceptors name no list: mitmproxy does. That they are Google's own hosts, and that a
+    good list of Google's is there, is nothing to a leaf that Google did not sign."""
+    lab = world.lab
+    authority = {
+        "corporate": replace(plain_corporate(lab.now), style=lab.google.wr2.style),
+        "impersonator": impersonator(lab.now),
+        "impersonator with the key id": impersonator(lab.now, key_id=lab.google.wr2.key_id),
+    }[kind]
+    named: Extensions = [
+        (crl_at(f"http://{WR2_CRL}"), False),
+        (access(ocsp="http://o.pki.goog/wr2", issuer="http://i.pki.goog/wr2.crt"), False),
+    ]
+    forged = authority.issue([HOST], drop=ADDRESSES, add=named)
+    world.port80.replies |= {
+        "i.pki.goog/wr2.crt": lab.google.wr2.certificate.public_bytes(Encoding.DER),
+        WR2_OCSP: lab.google.wr2.ocsp_answer(forged.certificate),
+    }
+    for issued in (forged.alone(), forged, forged.followed_by(*lab.google.wr2.path(root=True))):
+        world.serve(HOST, issued)
+        found = world.one()
+        assert (found.verdict, found.confidence) == (Verdict.INTERCEPTED, Confidence.CERTAIN)
+        assert found.revocation == ()
+        assert not codes(found) & {"not-revoked", "chain-incomplete", "revocation-unavailable"}
+    assert world.port80.of("o.pki.goog") == []
+    assert WR2_CRL not in world.port80.asked
 
 
 # --- DER, by hand ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from tlsinspect.cache import Cache
 from tlsinspect.certificate import Certificate
+from tlsinspect.endpoints.target import read_target
+from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Witness
 from tlsinspect.evidence.clockhints import Told
 from tlsinspect.evidence.crl import Crl
@@ -53,7 +55,7 @@ class Shelf:
         self.fetches[url] = fetched.fetch
         answered = fetched.fetch.outcome in (FetchOutcome.FETCHED, FetchOutcome.STATUS)
         if answered and fetched.fetch.date is not None:
-            self.tell(url.split("/")[2], fetched.fetch.date, fetched.received)
+            self.tell(_host(url), fetched.fetch.date, fetched.received)
         return fetched
 
     def tell(self, host: str, time: datetime, at: datetime) -> None:
@@ -67,7 +69,7 @@ class Shelf:
 
     def asked_at(self, host: str) -> Fetch | None:
         """How asking this host over plain HTTP ended, if it was asked in this run."""
-        fetches = [f for url, f in self.fetches.items() if url.split("/")[2] == host and f.outcome not in _NOT_ASKED]
+        fetches = [f for url, f in self.fetches.items() if _host(url) == host and f.outcome not in _NOT_ASKED]
         return next((f for f in fetches if f.url in self.signed), next(iter(fetches), None))
 
     # -- the cache --------------------------------------------------------------------------------------------------
@@ -111,3 +113,11 @@ class Shelf:
     def issuer_from(self, certificate: Certificate) -> str | None:
         """The URL where `certificate` was had, if it was not presented."""
         return self.issuers.get(certificate.der)
+
+
+def _host(url: str) -> str:
+    """As endpoints write it; certificates may write it otherwise."""
+    try:
+        return read_target(url).host
+    except UsageError:
+        return ""
