@@ -157,8 +157,11 @@ def test_the_time_service_outvotes_sessions_and_they_are_named() -> None:
 LATE = (Since(TRUE + HOUR, "CRL of WR2"),)
 
 
-@pytest.mark.parametrize("time", [bounds(since=LATE, service=service(timedelta(0))), bounds(timedelta(0), *TWO, since=LATE)],
-                         ids=["the time service", "two leaves and this clock"])  # fmt: skip
+@pytest.mark.parametrize(
+    "time",
+    [bounds(since=LATE, service=service(timedelta(0))), bounds(timedelta(0), *TWO, since=LATE)],
+    ids=["the time service", "two leaves and this clock"],
+)
 def test_what_is_signed_in_the_future_was_post_dated(time: Bounds) -> None:
     interval = time.interval("other")
     assert interval is not None

@@ -20,6 +20,7 @@ from tlsinspect.fetch import Fetcher
 from tlsinspect.gather import Gatherer
 from tlsinspect.gather.named import current_hosts, named_hosts
 from tlsinspect.gather.shelf import Shelf
+from tlsinspect.gather.together import together
 from tlsinspect.judge import Observed, judge_run
 from tlsinspect.judge.conclude import clock_of, conclusions
 from tlsinspect.judge.establish import Context, Sighting
@@ -77,13 +78,18 @@ class Run:
         self.started = self.settings.clock()
         gatherer = Gatherer(self.trust, self.shelf, self.started, _authority_files(self.profile.endpoints))
         try:
-            await asyncio.gather(self._observe_all(), self._ask_time(gatherer), self._ask_early())
-            sightings = await gatherer.gather(self._observed())
-            if not self.offline:
-                await asyncio.gather(self._ask_second(gatherer, sightings), self._ask_named(sightings))
+            first = (self._observe_all(), self._ask_time(gatherer), self._ask_early())
+            await together(first, self.shelf.defects)
+            await together((self._gather(gatherer),), self.shelf.defects)
         except asyncio.CancelledError:
             self.interrupted = True
             raise
+
+    async def _gather(self, gatherer: Gatherer) -> None:
+        sightings = await gatherer.gather(self._observed())
+        if not self.offline:
+            last = (self._ask_second(gatherer, sightings), self._ask_named(sightings))
+            await together(last, self.shelf.defects)
 
     async def _observe_all(self) -> None:
         gate = asyncio.Semaphore(self.concurrency)
@@ -135,7 +141,7 @@ class Run:
         hosts = {e.host for e in self.profile.endpoints if not e.tls}
         google = any(e.tls and e.authority is Authority.GOOGLE for e in self.profile.endpoints)
         likely = [e for e in current_hosts(self.trust) if e.host not in hosts] if google and not self.offline else []
-        for reached in await asyncio.gather(*map(self._ask_plainly, likely)):
+        for reached in await together(map(self._ask_plainly, likely), self.shelf.defects):
             if reached is not None:
                 self.early[reached.endpoint.host] = reached
 
@@ -156,7 +162,7 @@ class Run:
         named = [e for e in named_hosts(sightings) if e.host not in hosts]
         found = {e: self.early.get(e.host) for e in named}
         silent = [e for e in named if found[e] is None and self.shelf.asked_at(e.host) is None]
-        found.update(zip(silent, await asyncio.gather(*map(self._ask_plainly, silent)), strict=True))
+        found.update(zip(silent, await together(map(self._ask_plainly, silent), self.shelf.defects), strict=True))
         for endpoint, asked in (*self.reached.items(), *found.items()):
             reached = self._by_fetching(endpoint, asked)
             if reached is not None:

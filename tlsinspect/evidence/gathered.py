@@ -32,6 +32,7 @@ class Evidence:
     service: Witness | None = None
     told: tuple[Told, ...] = ()
     synchronised: bool | None = None
+    defects: tuple[str, ...] = ()  # of tlsinspect itself, while it asked
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Only certificates that are proven already say where to ask; a missing authority 
 alone. What comes back is verified before it is kept for later runs, and again by the judge.
 """
 
-import asyncio
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from tlsinspect.evidence.revocation import answers, sources
 from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.timeservice import NotSignedError, query, signed_time
 from tlsinspect.gather.shelf import Shelf
+from tlsinspect.gather.together import together
 from tlsinspect.judge import Observed
 from tlsinspect.judge.establish import Context, Sighting, sight
 from tlsinspect.judge.moment import bounds_of
@@ -40,8 +41,12 @@ class Gatherer:
     files: Mapping[str, Anchors] = field(default_factory=dict)
 
     def sightings(self, observed: Sequence[Observed]) -> list[Sighting]:
-        context = self._context()
-        return [sight(o.endpoint, seen, context) for o in observed for seen in o.observations]
+        """Who signed what was seen. What makes that fail is for the judge to say."""
+        context, found = self._context(), []
+        for endpoint, seen in ((o.endpoint, seen) for o in observed for seen in o.observations):
+            with contextlib.suppress(Exception):
+                found.append(sight(endpoint, seen, context))
+        return found
 
     def bounds(self, sightings: Sequence[Sighting]) -> Bounds:
         return bounds_of(sightings, self._context())
@@ -58,7 +63,7 @@ class Gatherer:
         google = any(s.endpoint.authority is Authority.GOOGLE for s in sightings)
         if google and self.shelf.service is None and not any(s.google for s in sightings):
             jobs += [self._root_crl(url) for url in self.trust.root_crls]
-        await asyncio.gather(*jobs)
+        await together(jobs, self.shelf.defects)
         return sightings
 
     # -- the time ---------------------------------------------------------------------------------------------------
@@ -101,7 +106,7 @@ class Gatherer:
             found = (self._above(top) for top in map(_top_without_issuer, sightings) if top is not None)
             tops = {top.der: top for top in found}
             had = len(self.shelf.issuers)
-            await asyncio.gather(*(self._ask_issuer(top) for top in tops.values()))
+            await together((self._ask_issuer(top) for top in tops.values()), self.shelf.defects)
             if len(self.shelf.issuers) == had:
                 break
             sightings = self.sightings(observed)

@@ -34,6 +34,7 @@ class Shelf:
     fetches: dict[str, Fetch] = field(default_factory=dict)
     signed: set[str] = field(default_factory=set)  # URLs that brought something whose signature held
     told: list[Told] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)  # of tlsinspect itself, while it asked
     service: Witness | None = None
     synchronised: bool | None = field(default_factory=synchronised)
     _recalled: dict[tuple[str, str], Sequence[Body]] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Shelf:
             fetches=self.fetches,
             service=self.service,
             told=tuple(self.told),
+            defects=tuple(self.defects),
             synchronised=self.synchronised,
         )
 

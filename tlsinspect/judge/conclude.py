@@ -35,7 +35,7 @@ def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Findin
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
         return (*found, finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"}))
-    return (*found, *_port_80(judged, reached), *_data(context))
+    return (*found, *_port_80(judged, reached), *_data(context), *_defects(context))
 
 
 def _asked_time(context: Context) -> Iterator[Finding]:
@@ -69,6 +69,11 @@ def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Findin
     missed = [host for host in named if host not in rows or not rows[host].on_help_page]
     if asked and missed:
         yield finding("allow-list-misses", {"hosts": ", ".join(missed)})
+
+
+def _defects(context: Context) -> Iterator[Finding]:
+    for defect in context.evidence.defects[:1]:
+        yield finding("asking-failed", {"defect": defect})
 
 
 def _data(context: Context) -> Iterator[Finding]:
