@@ -919,11 +919,11 @@ def test_a_mapped_file(tmp_path: Path) -> None:
 def test_the_order_of_sources() -> None:
     """A staple is quoted before a CRL, that before an answer fetched."""
     leaf_, ca = Certificate(place().leaf.der), Certificate(place().ca.der)
-    given = [Crl(crl())], [answer()], answer()
+    given = [Crl(crl())], [answer()], [answer()]
     assert status(leaf_, answers(leaf_, ca, *given), NOW).source == "staple"
     assert status(leaf_, answers(leaf_, ca, *given[:2]), NOW).source == "crl"
     assert status(leaf_, answers(leaf_, ca, (), given[1]), NOW).source == "ocsp"
-    assert status(leaf_, answers(leaf_, ca, (), given[1], b"junk"), NOW).source == "ocsp"
+    assert status(leaf_, answers(leaf_, ca, (), given[1], [b"junk"]), NOW).source == "ocsp"
 
 
 def test_every_reason_has_its_rank_and_its_words() -> None:
@@ -938,7 +938,7 @@ def test_every_reason_has_its_rank_and_its_words() -> None:
 
 def test_an_empty_staple_is_none() -> None:
     leaf_, ca = Certificate(place().leaf.der), Certificate(place().ca.der)
-    assert answers(leaf_, ca, staple=b"") == ()
+    assert answers(leaf_, ca, staples=[b""]) == ()
 
 
 def test_sentences() -> None:

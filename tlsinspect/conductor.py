@@ -5,7 +5,7 @@ as a whole.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,7 @@ class Run:
     routing: Routing
     settings: Settings
     shelf: Shelf
+    files: Mapping[str, Anchors] = field(default_factory=dict)  # the authorities that endpoints name, by path
     concurrency: int = 32
     repeat: int = 1
     witness: bool = False
@@ -76,7 +77,7 @@ class Run:
     async def observe(self) -> None:
         """Make every observation, and ask for what they call for. Cancelling it keeps what was had, then cancels."""
         self.started = self.settings.clock()
-        gatherer = Gatherer(self.trust, self.shelf, self.started, _authority_files(self.profile.endpoints))
+        gatherer = Gatherer(self.trust, self.shelf, self._bounds(self.started), self.files)
         try:
             first = (self._observe_all(), self._ask_time(gatherer), self._ask_early())
             await together(first, self.shelf.defects)
@@ -158,15 +159,17 @@ class Run:
 
     async def _ask_named(self, sightings: Sequence[Sighting]) -> None:
         """Reachability of the revocation hosts that received certificates name, where it is not known already."""
-        hosts = {e.host for e in self.reached}
-        named = [e for e in named_hosts(sightings) if e.host not in hosts]
-        found = {e: self.early.get(e.host) for e in named}
-        silent = [e for e in named if found[e] is None and self.shelf.asked_at(e.host) is None]
+        named, listed = named_hosts(sightings), {e.host for e in self.reached}
+        found = {e: self.early.get(e.host) for e in named if e.host not in listed}
+        silent = [e for e, asked in found.items() if asked is None and self.shelf.asked_at(e.host) is None]
         found.update(zip(silent, await together(map(self._ask_plainly, silent), self.shelf.defects), strict=True))
+        hosts = {e.host for e in named}
         for endpoint, asked in (*self.reached.items(), *found.items()):
             reached = self._by_fetching(endpoint, asked)
             if reached is not None:
-                self.reached[endpoint] = replace(reached, endpoint=endpoint, named=endpoint in found)
+                self.reached[endpoint] = replace(
+                    reached, endpoint=endpoint, listed=endpoint not in found, named=endpoint.host in hosts
+                )
 
     def _by_fetching(self, endpoint: Endpoint, asked: Reachability | None) -> Reachability | None:
         """What a fetch from the host says, where that is more than `asked` says."""
@@ -195,6 +198,9 @@ class Run:
             )
         ]
 
+    def _bounds(self, now: datetime) -> Bounds:
+        return Bounds(self.at or now, self.trust.released, exact=self.at is not None)
+
     def report(self) -> Report:
         """Judge what was seen."""
         finished = self.settings.clock()
@@ -203,9 +209,9 @@ class Run:
         portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal), "")
         context = Context(
             self.trust,
-            Bounds(self.at or finished, self.trust.released, exact=self.at is not None),
+            self._bounds(finished),
             portal=portal,
-            files=_authority_files(self.profile.endpoints),
+            files=self.files,
             witness=self.witness,
             evidence=self.shelf.evidence(),
         )
@@ -286,7 +292,7 @@ def prepare(targets: Sequence[str] | None = None, **options: Unpack[Options]) ->
         trust = Trust.default() if trust is None else Trust.load(trust)
     named = options.get("profile", "gwsmo")
     chosen = load_profile(named) if targets is None else read_targets(targets, trust.is_google_name)
-    _authority_files(chosen.endpoints)
+    files = _authority_files(chosen.endpoints)
     clock = options.get("clock", lambda: datetime.now(UTC))
     settings = Settings(timeout=timeout, resolved=read_resolve(options.get("resolve", ())), clock=clock)
     route = routing(options.get("proxy", "auto"))
@@ -305,6 +311,7 @@ def prepare(targets: Sequence[str] | None = None, **options: Unpack[Options]) ->
         route,
         settings,
         shelf,
+        files,
         concurrency,
         repeat,
         options.get("witness", False),

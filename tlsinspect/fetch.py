@@ -230,23 +230,24 @@ class Fetcher:
         except Ending as end:
             outcome, detail = end.outcome, end.detail
         except (DialError, TimeoutError) as error:
-            outcome, detail = self._silence(error, errand.journal.waiting_for, cut_off=deadline == empty)
+            outcome, detail = self._silence(error, errand.journal, cut_off=deadline == empty)
         except OSError as error:
             outcome, detail = FetchOutcome.UNREACHABLE, _lost(error)
         except Exception as defect:  # noqa: BLE001 - see `failed`
             return errand.failed(defect, now() - begun)
         return errand.ended(outcome, detail, body=body, seconds=now() - begun)
 
-    def _silence(self, error: Exception, place: tuple[str, int] | None, *, cut_off: bool) -> tuple[FetchOutcome, str]:
-        """Nobody is there, or nobody answered in time: that place is not asked again in this run."""
+    def _silence(self, error: Exception, journal: Journal, *, cut_off: bool) -> tuple[FetchOutcome, str]:
+        """Nobody is there, or nobody answered in time: that place is not asked again in this run. One that began to
+        answer is slow, not silent."""
         if isinstance(error, DialError) and error.reason is not Reason.TIMEOUT:
             said = FetchOutcome.UNREACHABLE, f"{error.reason}: {error.detail}" if error.detail else str(error.reason)
         elif cut_off and isinstance(error, TimeoutError):  # it is not that place's fault
             return FetchOutcome.NO_TIME, f"{self._limits.run_seconds:g} s of fetching in this run"
         else:
             said = FetchOutcome.TIMEOUT, f"{self._limits.seconds:g} s"
-        if place is not None:
-            self._dead[place] = said
+        if journal.waiting_for is not None and journal.head is None:
+            self._dead[journal.waiting_for] = said
         return said
 
     # -- one redirect ------------------------------------------------------------------------------------------------

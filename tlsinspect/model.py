@@ -302,7 +302,7 @@ class FetchOutcome(StrEnum):
     """How a fetch ended."""
 
     FETCHED = "fetched"
-    CACHED = "cached"  # nothing was asked: the copy kept from before is still good
+    CACHED = "cached"  # nothing was asked yet: a copy of an earlier run was there
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     STATUS = "status"  # an HTTP status other than 200
@@ -311,7 +311,7 @@ class FetchOutcome(StrEnum):
     ENCODED = "encoded"  # compressed, which nobody asked for
     TOO_LARGE = "too-large"
     FORBIDDEN_SCHEME = "forbidden-scheme"
-    FORBIDDEN_HOST = "forbidden-host"  # through a proxy, and not on the allow-list
+    FORBIDDEN_HOST = "forbidden-host"  # not on the allow-list, where only that may permit it, or no host at all
     FORBIDDEN_ADDRESS = "forbidden-address"  # private, local, multicast or otherwise not out there
     FORBIDDEN_REDIRECT = "forbidden-redirect"
     PROXY = "proxy"  # the proxy refused or asked for credentials it did not get
@@ -388,7 +388,8 @@ class Reachability:
     result: Reach
     sentence: str
     portal: bool = False  # a captive portal answered: HTTP 511, or a redirect away from Google
-    named: bool = False  # not in the profile: received certificates name this host for revocation
+    listed: bool = True  # in the profile, or named by the user
+    named: bool = False  # received certificates name this host for revocation
     status: int | None = None
     address: str | None = None
     location: str | None = None
@@ -402,7 +403,7 @@ class ClockEstimate:
     lo: datetime
     hi: datetime | None
     sources: tuple[str, ...] = ()  # what made the bounds
-    assumed_hi: datetime | None = None  # where only an assumption bounds it from above; `hints` names it
+    assumed_hi: datetime | None = None  # where nothing bounds it from above: if Google serves nothing expired
     hints: tuple[str, ...] = ()  # sentences that prove nothing and decide nothing
 
 

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         at=at,
         trust=trust,
         authority=arguments.authority,
-        crls=[read_crl(name) for name in arguments.crl],
+        crls=[crl for name in arguments.crl for crl in read_crls(name)],
         ocsp=[read_bytes(name) for name in arguments.ocsp],
         witness=arguments.witness,
     )
@@ -54,14 +54,14 @@ def read_chain(name: str) -> list[bytes]:
     return [raw]
 
 
-def read_crl(name: str) -> bytes:
-    """A revocation list, DER, from a file in DER or PEM. Raises UsageError."""
+def read_crls(name: str) -> list[bytes]:
+    """The revocation lists of a file, DER: every one in PEM, or the file itself. Raises UsageError."""
     raw = read_bytes(name)
-    found = _PEM_CRL.search(raw)
     try:
-        return base64.b64decode(b"".join(found.group(1).split()), validate=True) if found else raw
+        found = [base64.b64decode(b"".join(body.split()), validate=True) for body in _PEM_CRL.findall(raw)]
     except ValueError:
         raise UsageError(f"{name}: broken PEM") from None
+    return found or [raw]
 
 
 def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:

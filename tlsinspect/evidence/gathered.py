@@ -3,8 +3,8 @@
 Nothing here is believed because it was fetched: every object is verified against the proven path it is about.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tlsinspect.certificate import Certificate
@@ -14,7 +14,7 @@ from tlsinspect.evidence.clockhints import Told
 from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.ocsp import ocsp_url
 from tlsinspect.evidence.revocation import TELLING, answers, sources, status
-from tlsinspect.model import Fetch, FetchOutcome, RevocationReason, RevocationStatus
+from tlsinspect.model import Fetch, FetchOutcome, Observation, RevocationReason, RevocationStatus
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
@@ -27,6 +27,7 @@ class Evidence:
     ocsp: Mapping[str, Sequence[bytes]] = field(default_factory=dict)  # by the URL of the request
     issuers: tuple[bytes, ...] = ()  # certificates of authorities that were not presented
     fetches: Mapping[str, Fetch] = field(default_factory=dict)  # by URL
+    staples: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)  # by the leaf they came with, DER
     given_crls: tuple[Crl, ...] = ()
     given_ocsp: tuple[bytes, ...] = ()
     service: Witness | None = None
@@ -41,45 +42,52 @@ class Learnt:
 
     certificate: Certificate
     answers: tuple[Answer, ...]
-    missing: tuple[RevocationReason, str]  # what to say where there is no answer
 
     def at(self, moment: datetime) -> RevocationStatus:
-        said = status(self.certificate, self.answers, moment)
-        if said.reason is not RevocationReason.NO_SOURCE:
-            return said
-        reason, words = self.missing
-        return replace(said, reason=reason, sentence=f"not known whether it is revoked: {words}")
+        return status(self.certificate, self.answers, moment)
 
 
-def learn(certificate: Certificate, issuer: Certificate, staple: bytes | None, evidence: Evidence) -> Learnt:
+def staples_of(observations: Iterable[Observation]) -> dict[bytes, tuple[bytes, ...]]:
+    """The stapled answers of a run by the leaf they came with: it may be met again where nobody staples."""
+    found: dict[bytes, dict[bytes, None]] = {}
+    for seen in observations:
+        if seen.tls is not None and seen.tls.staple and seen.tls.chain:
+            found.setdefault(seen.tls.chain[0], {})[seen.tls.staple] = None
+    return {leaf: tuple(staples) for leaf, staples in found.items()}
+
+
+def learn(certificate: Certificate, issuer: Certificate, evidence: Evidence) -> Learnt:
     """Everything known of the revocation of `certificate`."""
     named = sources(certificate)
     requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]
     crls = [*(crl for url in named.crl for crl in evidence.crls.get(url, ())), *evidence.given_crls]
     ocsp = [*(body for url in requests for body in evidence.ocsp.get(url, ())), *evidence.given_ocsp]
-    said = answers(certificate, issuer, crls, ocsp, staple)
+    said = answers(certificate, issuer, crls, ocsp, evidence.staples.get(certificate.der, ()))
     given = bool(evidence.given_crls or evidence.given_ocsp)
     if given:
         said = tuple(answer for answer in said if answer.problem not in _ABOUT_OTHERS)
-    fetches = [evidence.fetches[url] for url in (*named.crl, *requests) if url in evidence.fetches]
-    return Learnt(certificate, said, _missing(fetches, named=bool(named.crl or named.ocsp), given=given))
+    if not said:
+        fetches = [evidence.fetches[url] for url in (*named.crl, *requests) if url in evidence.fetches]
+        said = (_nothing(fetches, named=bool(named.crl or named.ocsp), given=given),)
+    return Learnt(certificate, said)
 
 
 # Of objects that were given for a whole chain, each speaks of one certificate.
 _ABOUT_OTHERS = (RevocationReason.OTHER_CERTIFICATE, RevocationReason.WRONG_ISSUER)
 
 
-def _missing(fetches: Sequence[Fetch], *, named: bool, given: bool) -> tuple[RevocationReason, str]:
+def _nothing(fetches: Sequence[Fetch], *, named: bool, given: bool) -> Answer:
+    """Why there is no answer."""
     failed = [fetch for fetch in fetches if fetch.outcome in _REASONS]
     if failed:
         telling = min(failed, key=lambda fetch: TELLING.index(_REASONS[fetch.outcome]))
         reason = _REASONS[telling.outcome]
-        return reason, _sentence(telling, reason)
+        return Answer("", reason, detail=_sentence(telling, reason))
     if given:
-        return RevocationReason.NO_SOURCE, "nothing that was given speaks of it"
+        return Answer("", RevocationReason.NO_SOURCE, detail="nothing that was given speaks of it")
     if named:
-        return RevocationReason.OFFLINE, "nobody was asked"
-    return RevocationReason.NO_SOURCE, "the certificate names nowhere to ask"
+        return Answer("", RevocationReason.OFFLINE, detail="nobody was asked")
+    return Answer("", RevocationReason.NO_SOURCE, detail="the certificate names nowhere to ask")
 
 
 def anchored_since(evidence: Evidence, trust: Trust) -> tuple[Since, ...]:

@@ -112,7 +112,6 @@ def find_path(
     return path
 
 
-@lru_cache(maxsize=4096)
 def _find_path(
     chain: tuple[bytes, ...],
     host: str,
@@ -130,6 +129,7 @@ def _find_path(
     return replace(helped, completed=True) if helped.signer is Signer.GOOGLE else path
 
 
+@lru_cache(maxsize=4096)
 def _search(
     chain: tuple[bytes, ...],
     host: str,

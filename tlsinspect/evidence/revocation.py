@@ -70,14 +70,16 @@ def answers(
     issuer: Certificate,
     crls: Iterable[Crl] = (),
     ocsp: Iterable[bytes] = (),
-    staple: bytes | None = None,
+    staples: Iterable[bytes] = (),
     *,
     nonce: bytes | None = None,
 ) -> tuple[Answer, ...]:
     """What each object says of `certificate`. That `issuer` signed it is for the caller to know. Where something could
-    not be had, add `Answer("", reason)`: `status` tells that reason where nothing better is known."""
+    not be had, add `Answer("", reason, detail=words)`: `status` tells that where nothing better is known."""
     lists = tuple(crls)
-    found = list(ocsp_answers(staple, certificate, issuer, source="staple")) if staple else []
+    found = [
+        said for staple in staples if staple for said in ocsp_answers(staple, certificate, issuer, source="staple")
+    ]
     found += [crl.answer(certificate, issuer) for crl in lists]
     for body in ocsp:
         found += ocsp_answers(body, certificate, issuer, nonce=nonce)
@@ -127,7 +129,8 @@ def status(certificate: Certificate, given: Iterable[Answer], at: datetime) -> R
     )
     heard = [(*answer.at(at), answer) for answer in given]
     if not heard:
-        heard = [(Revocation.UNKNOWN, RevocationReason.NO_SOURCE, Answer(""))]
+        nothing = Answer("", RevocationReason.NO_SOURCE, detail="there was nothing to learn it from")
+        heard = [(Revocation.UNKNOWN, RevocationReason.NO_SOURCE, nothing)]
     state, reason, answer = min(heard, key=_rank)
     return _SAID[state](replace(whole, state=state, reason=reason), answer)
 
@@ -147,14 +150,8 @@ def _rank(heard: Heard) -> tuple[int, int, int, float]:
 
 _OBJECTS = {"staple": "stapled OCSP answer", "crl": "CRL", "ocsp": "OCSP answer"}
 _NOTHING_CAME = {  # of an answer without a source
-    RevocationReason.NO_SOURCE: "there was nothing to learn it from",
     RevocationReason.MALFORMED: "the certificate, or that of its issuer, cannot be read",
     RevocationReason.WRONG_ISSUER: "the certificate was not signed by {issuer}",
-    RevocationReason.OFFLINE: "nobody was asked",
-    RevocationReason.UNREACHABLE: "nobody who knows could be reached",
-    RevocationReason.FORBIDDEN: "the certificate names an address that must not be followed",
-    RevocationReason.BLOCK_PAGE: "a web page came instead of an answer",
-    RevocationReason.TOO_LARGE: "what came is too large",
 }
 _WHY = {
     RevocationReason.MALFORMED: "the {object} for {issuer} cannot be read",
@@ -205,7 +202,8 @@ def _revoked(whole: RevocationStatus, answer: Answer) -> RevocationStatus:
 
 def _unknown(whole: RevocationStatus, answer: Answer) -> RevocationStatus:
     reason = whole.reason or RevocationReason.NO_SOURCE
-    why = (_WHY if answer.source else _NOTHING_CAME)[reason].format(
+    template = _WHY[reason] if answer.source else _NOTHING_CAME.get(reason, "{detail}")
+    why = template.format(
         object=_OBJECTS.get(answer.source),
         issuer=_issuer(answer),
         since=_moment(answer.this_update),

@@ -14,10 +14,10 @@ from tlsinspect.certificate import Certificate
 from tlsinspect.endpoints.target import read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds, service_witness
-from tlsinspect.evidence.gathered import learn
-from tlsinspect.evidence.ocsp import ocsp_url
+from tlsinspect.evidence.gathered import learn, staples_of
+from tlsinspect.evidence.ocsp import ocsp_answers, ocsp_url
 from tlsinspect.evidence.path import Signer, readable
-from tlsinspect.evidence.revocation import answers, sources
+from tlsinspect.evidence.revocation import sources
 from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.timeservice import NotSignedError, query, signed_time
 from tlsinspect.gather.shelf import Shelf
@@ -37,7 +37,7 @@ class Gatherer:
 
     trust: Trust
     shelf: Shelf
-    local: datetime  # the local clock at one moment of the run
+    start: Bounds  # the local clock at one moment of the run, or the time the caller chose
     files: Mapping[str, Anchors] = field(default_factory=dict)
 
     def sightings(self, observed: Sequence[Observed]) -> list[Sighting]:
@@ -52,15 +52,16 @@ class Gatherer:
         return bounds_of(sightings, self._context())
 
     def _context(self) -> Context:
-        bounds = Bounds(self.local, self.trust.released)
-        return Context(self.trust, bounds, files=self.files, evidence=self.shelf.evidence())
+        return Context(self.trust, self.start, files=self.files, evidence=self.shelf.evidence())
 
     async def gather(self, observed: Sequence[Observed]) -> list[Sighting]:
         """Ask for everything the observations call for; returns them as they are seen with missing authorities."""
+        self.shelf.staples = staples_of(seen for o in observed for seen in o.observations)
         sightings = await self._completed(observed)
         at = self.bounds(sightings).best
-        jobs = [self._revocation(*pair, at) for pair in _pairs(sightings)]
-        google = any(s.endpoint.authority is Authority.GOOGLE for s in sightings)
+        pairs = {(child.der, parent.der): (child, parent) for s in sightings for child, parent in s.pairs}
+        jobs = [self._revocation(*pair, at) for pair in pairs.values()]
+        google = any(s.endpoint.authority is Authority.GOOGLE for s in sightings) and not self.start.exact
         if google and self.shelf.service is None and not any(s.google for s in sightings):
             jobs += [self._root_crl(url) for url in self.trust.root_crls]
         await together(jobs, self.shelf.defects)
@@ -94,8 +95,8 @@ class Gatherer:
         bounds = self.bounds(sightings)
         keys = {w.leaf_key for w in bounds.witnesses if w.google}
         paths = [s.path for s in sightings if s.path is not None and s.google]
-        outside = any(not path.not_before <= self.local <= path.not_after for path in paths)
-        return bounds.service is None and len(keys) == 1 and outside
+        outside = any(not path.not_before <= bounds.local <= path.not_after for path in paths)
+        return not bounds.exact and bounds.service is None and len(keys) == 1 and outside
 
     # -- authorities that were not presented ------------------------------------------------------------------------
 
@@ -156,18 +157,16 @@ class Gatherer:
 
     # -- revocation -------------------------------------------------------------------------------------------------
 
-    async def _revocation(
-        self, certificate: Certificate, issuer: Certificate, staple: bytes | None, at: datetime
-    ) -> None:
+    async def _revocation(self, certificate: Certificate, issuer: Certificate, at: datetime) -> None:
         """Staple, cache, CRL, OCSP: whatever answers first is enough."""
         named = sources(certificate)
         requests = [ocsp_url(base, certificate, issuer) for base in named.ocsp]
 
         def known() -> bool:
-            learnt = learn(certificate, issuer, staple, self.shelf.evidence())
+            learnt = learn(certificate, issuer, self.shelf.evidence())
             return learnt.at(at).state is not Revocation.UNKNOWN
 
-        if staple is not None and known():
+        if certificate.der in self.shelf.staples and known():
             return
         if self._recall(named.crl, requests, issuer) and known():
             return
@@ -194,7 +193,7 @@ class Gatherer:
         if fetched.body is None:
             return False
         crl = self.shelf.put_crl(url, fetched.body)
-        if crl.signed_by(issuer) and crl.this_update is not None and url not in self.shelf.signed:
+        if crl.signed_by(issuer) and crl.this_update is not None:
             self.shelf.keep(
                 url, "crl", fetched.body, issuer.spki_sha256, issuer.title, crl.this_update, crl.next_update
             )
@@ -207,17 +206,11 @@ class Gatherer:
             return False
         body = bytes(fetched.body)
         self.shelf.put_ocsp(url, body)
-        made = answers(certificate, issuer, (), (body,), None)
+        made = ocsp_answers(body, certificate, issuer)
         said = next((answer for answer in made if answer.authentic and answer.problem is None), None)
         if said is not None and said.this_update is not None:
             self.shelf.keep(url, "ocsp", body, issuer.spki_sha256, issuer.title, said.this_update, said.next_update)
         return True
-
-
-def _pairs(sightings: Iterable[Sighting]) -> list[tuple[Certificate, Certificate, bytes | None]]:
-    """The pairs of all sightings, each once."""
-    found = {(pair[0].der, pair[1].der): pair for s in sightings for pair in reversed(s.pairs)}
-    return list(found.values())
 
 
 def _top_without_issuer(sighting: Sighting) -> Certificate | None:

@@ -32,6 +32,7 @@ class Shelf:
     ocsp: dict[str, list[bytes]] = field(default_factory=dict)  # by the URL of the request
     issuers: dict[bytes, str] = field(default_factory=dict)  # DER, and the URL it came from
     fetches: dict[str, Fetch] = field(default_factory=dict)
+    staples: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)  # by the leaf they came with, DER
     signed: set[str] = field(default_factory=set)  # URLs that brought something whose signature held
     told: list[Told] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)  # of tlsinspect itself, while it asked
@@ -45,6 +46,7 @@ class Shelf:
             ocsp=self.ocsp,
             issuers=tuple(self.issuers),
             fetches=self.fetches,
+            staples=self.staples,
             service=self.service,
             told=tuple(self.told),
             defects=tuple(self.defects),
@@ -57,7 +59,7 @@ class Shelf:
         self.fetches[url] = fetched.fetch
         answered = fetched.fetch.outcome in (FetchOutcome.FETCHED, FetchOutcome.STATUS)
         if answered and fetched.fetch.date is not None:
-            self.tell(_host(url), fetched.fetch.date, fetched.received)
+            self.tell(_place(url)[0], fetched.fetch.date, fetched.received)
         return fetched
 
     def tell(self, host: str, time: datetime, at: datetime) -> None:
@@ -71,7 +73,8 @@ class Shelf:
 
     def asked_at(self, host: str) -> Fetch | None:
         """How asking this host over plain HTTP ended, if it was asked in this run."""
-        fetches = [f for url, f in self.fetches.items() if _host(url) == host and f.outcome not in _NOT_ASKED]
+        there = (host, 80, False)
+        fetches = [f for url, f in self.fetches.items() if _place(url) == there and f.outcome not in _NOT_ASKED]
         return next((f for f in fetches if f.url in self.signed), next(iter(fetches), None))
 
     # -- the cache --------------------------------------------------------------------------------------------------
@@ -89,7 +92,9 @@ class Shelf:
     def keep(
         self, url: str, kind: Purpose, body: Body, issuer_key: str, issuer: str, since: datetime, until: datetime | None
     ) -> None:
-        """Keep what was just fetched for later runs: its signature held."""
+        """Keep what was just fetched for later runs: its signature held. Once a run."""
+        if url in self.signed or self.fetches[url].outcome is not FetchOutcome.FETCHED:
+            return
         self.signed.add(url)
         if self.cache is not None:
             end = until or since + WITHOUT_END
@@ -117,9 +122,10 @@ class Shelf:
         return self.issuers.get(certificate.der)
 
 
-def _host(url: str) -> str:
-    """As endpoints write it; certificates may write it otherwise."""
+def _place(url: str) -> tuple[str, int, bool]:
+    """Host, port and whether over TLS, as endpoints write them; certificates may write them otherwise."""
     try:
-        return read_target(url).host
+        target = read_target(url)
     except UsageError:
-        return ""
+        return "", 0, False
+    return target.host, target.port, target.tls

@@ -11,6 +11,7 @@ from datetime import datetime
 from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
+from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.path import Path, Signer, readable
 from tlsinspect.judge.establish import Context, Established, Sighting, establish, informed, sight
 from tlsinspect.judge.findings import findings
@@ -51,6 +52,8 @@ def judge_run(observed: Sequence[Observed], context: Context, aside: Sequence[Ob
     `context` is what is known beside the observations, with nothing but the local clock in its bounds; what the
     observations prove together is added here. `aside` was observed only for the time it tells.
     """
+    seen_at_all = [seen for o in (*observed, *aside) for seen in o.observations]
+    context = replace(context, evidence=replace(context.evidence, staples=staples_of(seen_at_all)))
     sightings = [[_sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
     everything = [s for each in sightings for s in each]
     telling = [*everything, *(_sight(o.endpoint, seen, context) for o in aside for seen in o.observations)]

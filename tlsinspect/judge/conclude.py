@@ -11,7 +11,7 @@ from tlsinspect.judge.establish import Context
 from tlsinspect.judge.words import day, finding, skew_seconds, skew_sentence
 from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
 
-_SILENT = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
+_BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
 
 def clock_of(judged: Judged) -> ClockEstimate:
@@ -60,14 +60,13 @@ def _clock(context: Context) -> Iterator[Finding]:
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:
-    silent = [r.endpoint.host for r in reached if r.result in _SILENT]
-    if silent:
-        yield finding("port-80-blocked", {"hosts": ", ".join(silent)})
+    blocked = [r.endpoint.host for r in reached if r.result in _BLOCKED]
+    if blocked:
+        yield finding("port-80-blocked", {"hosts": ", ".join(blocked)})
     rows = {row.host: row for row in judged.context.trust.revocation_hosts}
-    asked = {r.endpoint.host for r in reached if not r.named}
     named = [r.endpoint.host for r in reached if r.named]
     missed = [host for host in named if host not in rows or not rows[host].on_help_page]
-    if asked and missed:
+    if missed and any(r.listed for r in reached):
         yield finding("allow-list-misses", {"hosts": ", ".join(missed)})
 
 

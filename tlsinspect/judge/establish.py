@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from tlsinspect.certificate import Certificate
@@ -74,13 +75,9 @@ class Sighting:
     learnt: tuple[Learnt, ...] = ()  # of each certificate below the anchor, leaf first, where proven
 
     @property
-    def pairs(self) -> list[tuple[Certificate, Certificate, bytes | None]]:
-        """Each certificate of a proven path below its anchor, its issuer and, for the leaf, the stapled answer."""
-        if self.path is None or not self.proven:
-            return []
-        staple = self.seen.tls.staple if self.seen.tls else None
-        pairs = zip(self.path.certificates[:-1], self.path.certificates[1:], strict=True)
-        return [(c, issuer, None if n else staple) for n, (c, issuer) in enumerate(pairs)]
+    def pairs(self) -> list[tuple[Certificate, Certificate]]:
+        """Each certificate of a proven path below its anchor, and its issuer."""
+        return list(pairwise(self.path.certificates)) if self.path is not None and self.proven else []
 
     @cached_property
     def proven(self) -> bool:
