@@ -37,7 +37,6 @@ _NOT_THAT = (Reach.NOT_PKI, "not the object asked for")
 _BY_OUTCOME = {
     FetchOutcome.UNREACHABLE: (Reach.REFUSED, "no connection"),
     FetchOutcome.TIMEOUT: (Reach.TIMEOUT, "no answer in time"),
-    FetchOutcome.NO_TIME: (Reach.TIMEOUT, "no answer in time"),
     FetchOutcome.BLOCK_PAGE: (Reach.NOT_PKI, "a web page came instead"),
     FetchOutcome.PROXY: (Reach.NOT_PKI, "the proxy refused"),
     FetchOutcome.FORBIDDEN_ADDRESS: (Reach.NOT_PKI, "leads to an address that is not out there"),

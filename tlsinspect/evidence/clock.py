@@ -268,6 +268,10 @@ class DateVerdict:
     likelier: str = ""  # for UNDECIDED: expired or clock, as `clockhints` has it
 
 
+# Of a certificate that nobody proved: its dates are not looked at.
+NOT_ASKED = DateVerdict(Dates.VALID, Confidence.CERTAIN, proven=True)
+
+
 def judge_dates(not_before: datetime, not_after: datetime, bounds: Bounds, leaf_key: str) -> DateVerdict:
     """Compare the validity of a *proven* path with the time."""
     here = _side(bounds.local, bounds.local, not_before, not_after)

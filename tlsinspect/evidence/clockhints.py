@@ -18,14 +18,6 @@ _MOST_YEARS = 30
 
 
 @dataclass(frozen=True)
-class Until:
-    """A moment that has not come yet, if nothing is amiss."""
-
-    time: datetime
-    source: str
-
-
-@dataclass(frozen=True)
 class Told:
     """The time as somebody unproven tells it: plain HTTP, a proxy, a session of somebody else's."""
 
@@ -38,20 +30,20 @@ class Told:
 class Hints:
     """Everything a run came across that may tell the time."""
 
-    leaves: tuple[Until, ...] = ()  # notAfter of each genuine leaf, one a key
-    lists: tuple[Until, ...] = ()  # nextUpdate of what was fetched in this run
+    leaves: tuple[datetime, ...] = ()  # notAfter of each genuine leaf, one a key
+    lists: tuple[datetime, ...] = ()  # nextUpdate of what was fetched in this run
     told: tuple[Told, ...] = ()
     synchronised: bool | None = None  # what the operating system says of its own clock
 
-    def assumed(self, bounds: Bounds) -> Until | None:
+    def assumed(self, bounds: Bounds) -> datetime | None:
         """U1, and U2 beside it: the earliest end among genuine leaves and fresh lists; None where that is already past.
 
         A list alone is no assumption worth making: an old one can be replayed as long as it is signed.
         """
         if not self.leaves:
             return None
-        first = min((*self.leaves, *self.lists), key=lambda until: until.time)
-        return first if first.time > bounds.lower() else None
+        first = min((*self.leaves, *self.lists))
+        return first if first > bounds.lower() else None
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ def hints(found: Hints, bounds: Bounds) -> Iterator[Hint]:
     if found.synchronised is not None and (interval is None or _is_off(local, interval.lo, interval.hi)):
         yield Hint("clock-system-says", {"state": "is" if found.synchronised else "is not"})
     until = found.assumed(bounds)
-    lo, hi = (interval.lo, interval.hi) if interval else (bounds.lower(), until.time if until else None)
+    lo, hi = (interval.lo, interval.hi) if interval else (bounds.lower(), until)
     if hi is not None and _is_off(local, lo, hi):
         for words in hypotheses(local, lo, hi):
             yield Hint("clock-hypothesis", {"hypothesis": words})
@@ -86,25 +78,25 @@ def _is_off(local: datetime, lo: datetime, hi: datetime) -> bool:
 def _unbounded(found: Hints, bounds: Bounds) -> Iterator[Hint]:
     """T4 to T7 and T9: nothing proves how late it can be at most."""
     local = bounds.local
-    past = [until for until in found.leaves if until.time < local]
-    current = len(past) < len(found.leaves) or any(until.time >= local for until in found.lists)
+    past = [until for until in found.leaves if until < local]
+    current = len(past) < len(found.leaves) or any(until >= local for until in found.lists)
     if past and current:
         yield Hint("clock-probably-right", {})  # T4: of several signed things, the clock fits some
     elif len(past) > 1:
-        least = local - min(until.time for until in past)
+        least = local - min(past)
         yield Hint("clock-probably-ahead", {"leaves": str(len(past)), "least_days": str(least.days)})  # T5
-    elif past and local - past[0].time > RECENTLY:
-        yield Hint("clock-perhaps-ahead", {"days": str((local - past[0].time).days)})  # T6; T7 says nothing
+    elif past and local - past[0] > RECENTLY:
+        yield Hint("clock-perhaps-ahead", {"days": str((local - past[0]).days)})  # T6; T7 says nothing
     if not found.leaves and local > bounds.released + YEAR:
         yield Hint("clock-or-data-old", {"released": f"{bounds.released:%Y-%m-%d}"})  # T9
 
 
 def likelier(found: Hints, local: datetime, not_after: datetime) -> str:
     """Of a proven leaf that is past its end by the local clock alone: ``clock`` or ``expired`` (T4 to T7)."""
-    others = [until for until in (*found.leaves, *found.lists) if until.time != not_after]
-    if any(until.time >= local for until in others):
+    others = [until for until in (*found.leaves, *found.lists) if until != not_after]
+    if any(until >= local for until in others):
         return "expired"
-    if any(until.time < local for until in found.leaves if until.time != not_after):
+    if any(until < local for until in found.leaves if until != not_after):
         return "clock"
     return "clock" if local - not_after > RECENTLY else "expired"
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tlsinspect.cache import Cache
 from tlsinspect.certificate import Certificate
 from tlsinspect.endpoints.target import read_target
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.answer import LIFE
 from tlsinspect.evidence.clock import Witness
 from tlsinspect.evidence.clockhints import Told
 from tlsinspect.evidence.crl import Crl
@@ -16,7 +17,6 @@ from tlsinspect.fetch import Body, Fetched, Fetcher, Purpose
 from tlsinspect.model import Fetch, FetchOutcome
 from tlsinspect.observe.systemclock import synchronised
 
-WITHOUT_END = timedelta(days=8)  # how long an object without nextUpdate is good
 _ENOUGH = 8  # who tell the time and prove nothing
 _NOT_ASKED = (FetchOutcome.CACHED, FetchOutcome.OFFLINE, FetchOutcome.NO_TIME)
 
@@ -97,7 +97,7 @@ class Shelf:
             return
         self.signed.add(url)
         if self.cache is not None:
-            end = until or since + WITHOUT_END
+            end = until or since + LIFE
             self.cache.put(self.trust_id, issuer_key, url, body, kind=kind, this_update=since, until=end, issuer=issuer)
 
     def put_crl(self, url: str, body: Body) -> Crl:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from tlsinspect.evidence.clock import skew
 from tlsinspect.evidence.clockhints import hints
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.words import day, finding, skew_seconds, skew_sentence
+from tlsinspect.judge.words import day, finding, skew_finding
 from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
 
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
@@ -19,7 +18,7 @@ def clock_of(judged: Judged) -> ClockEstimate:
     context = judged.context
     estimate = context.bounds.estimate()
     until = context.hints.assumed(context.bounds) if estimate.hi is None else None
-    return replace(estimate, assumed_hi=until.time if until else None, hints=tuple(f.sentence for f in _hints(context)))
+    return replace(estimate, assumed_hi=until, hints=tuple(f.sentence for f in _hints(context)))
 
 
 def _hints(context: Context) -> Iterator[Finding]:
@@ -55,8 +54,7 @@ def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
 def _clock(context: Context) -> Iterator[Finding]:
     off = skew(context.bounds)
     if off is not None:
-        code = "clock-ahead" if off[0] > timedelta(0) else "clock-behind"
-        yield finding(code, {"skew": skew_sentence(off), **skew_seconds(off)}, proven=context.bounds.sure)
+        yield skew_finding(off, sure=context.bounds.sure)
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

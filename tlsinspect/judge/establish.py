@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tlsinspect.certificate import Certificate
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.attribution import Listed, listed
-from tlsinspect.evidence.clock import Bounds, Dates, DateVerdict, judge_dates
+from tlsinspect.evidence.clock import NOT_ASKED, Bounds, Dates, DateVerdict, judge_dates
 from tlsinspect.evidence.clockhints import Hints, likelier
 from tlsinspect.evidence.crosshost import Shared
 from tlsinspect.evidence.gathered import Evidence, Learnt, learn
@@ -57,7 +57,7 @@ class Established:
 
     facts: Facts
     path: Path | None
-    dates: DateVerdict | None
+    dates: DateVerdict
     listed: Listed | None
     revocation: tuple[RevocationStatus, ...] = ()
     timestamps: tuple[Timestamp, ...] = ()
@@ -143,12 +143,12 @@ def establish(sighting: Sighting, context: Context) -> Established:
         signer="private" if path is None else "unreadable",
         stand_in=_stand_in(endpoint, context),
     )
-    return Established(facts, path, None, None)
+    return Established(facts, path, NOT_ASKED, None)
 
 
 def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: bool) -> Established:
     endpoint, leaf, proven = sighting.endpoint, path.leaf, sighting.proven
-    dates = _dates(path, context) if proven else None
+    dates = _dates(path, context) if proven else NOT_ASKED
     found = listed(path.certificates, context.trust)
     revocation = tuple(learnt.at(context.bounds.best) for learnt in sighting.learnt)
     facts = Facts(
@@ -164,12 +164,12 @@ def _from_certificate(sighting: Sighting, path: Path, context: Context, portal: 
         possession=_possession(sighting.seen, context),
         revoked=any(status.state is Revocation.REVOKED for status in revocation),
         scts=sighting.scts,
-        dates=dates.dates.value if dates else "valid",
-        dates_confidence=dates.confidence if dates else Facts().dates_confidence,
+        dates=dates.dates.value,
+        dates_confidence=dates.confidence,
         defect=path.defect is not None or leaf.flaw is not None,
         weak_key=leaf.weak_key is not None,
-        time_proven=dates.proven if dates else True,
-        time_contested=dates.contested if dates else False,
+        time_proven=dates.proven,
+        time_contested=dates.contested,
         stand_in=_stand_in(endpoint, context),
     )
     return Established(facts, path, dates, found, revocation, sighting.timestamps)

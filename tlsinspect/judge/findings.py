@@ -1,7 +1,6 @@
 """Everything worth saying beside the verdict. Findings name and explain; none of them moves it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import skew
@@ -9,7 +8,7 @@ from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.signature import signed
 from tlsinspect.judge.establish import Context, Established, host_of
 from tlsinspect.judge.rules import Decision
-from tlsinspect.judge.words import finding, rule_finding, skew_seconds
+from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (
     Attribution,
     Authority,
@@ -204,18 +203,17 @@ def _transparency(established: Established, words: Mapping[str, str]) -> Iterato
 def _run(decision: Decision, established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
     facts = established.facts
     if facts.proven and facts.seen:
-        yield from clock_findings(context, words)
+        yield from clock_findings(context)
     if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
         yield finding("portal-on-network", {}, words)
     if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best):
         yield finding("trust-data-old", {}, words)
 
 
-def clock_findings(context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
+def clock_findings(context: Context) -> Iterator[Finding]:
     """What is proven of the local clock."""
     off = skew(context.bounds)
     if off is not None:
-        code = "clock-ahead" if off[0] > timedelta(0) else "clock-behind"
-        yield finding(code, skew_seconds(off), words, proven=context.bounds.sure)
+        yield skew_finding(off, sure=context.bounds.sure)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.answer import Answer
 from tlsinspect.evidence.clock import Bounds, Since, witness
-from tlsinspect.evidence.clockhints import Hints, Told, Until
+from tlsinspect.evidence.clockhints import Hints, Told
 from tlsinspect.evidence.gathered import Evidence, anchored_since
 from tlsinspect.judge.establish import Context, Sighting
 from tlsinspect.model import Basis, FetchOutcome
@@ -53,12 +53,11 @@ def _title(answer: Answer) -> str:
 def hints_of(sightings: Sequence[Sighting], context: Context) -> Hints:
     """What may tell the time without proving it."""
     genuine = {s.path.leaf.spki_sha256: s for s in sightings if s.path is not None and s.google and _completed(s)}
-    leaves = [Until(s.path.not_after, f"the certificate of {host}") for s in genuine.values()
-              if s.path is not None and (host := s.endpoint.host)]  # fmt: skip
+    leaves = [s.path.not_after for s in genuine.values() if s.path is not None]
     lists = []
     if _just_fetched(context.evidence):
         answers = [a for s in genuine.values() for learnt in s.learnt for a in learnt.answers if a.authentic]
-        lists = [Until(a.next_update, _title(a)) for a in answers if a.next_update is not None]
+        lists = [a.next_update for a in answers if a.next_update is not None]
     told = [
         Told(f"an unproven session with {s.endpoint.host}", s.seen.http.date, s.seen.http.received)
         for s in sightings

@@ -38,7 +38,7 @@ NameFact = Literal["claimed", "cn-only", "other-google", "other", "none"]
 ListedFact = Literal["", "known-forgery", "leaked-key", "state-interception"]
 DatesFact = Literal["valid", "expired", "not-yet-valid", "skewed", "undecided"]
 PossessionFact = Literal["proven", "failed", "unproven"]
-# Verified: logs of at least two operators vouch, as browsers demand.
+# Verified: logs of at least two operators vouch, as browsers demand. That fewer do says nothing against a leaf.
 SctFact = Literal["unchecked", "verified", "one-operator", "absent", "unknown-log", "invalid"]
 # Why no certificate was seen.
 AbsenceFact = Literal[

@@ -153,7 +153,7 @@ def _revoked(established: Established) -> dict[str, str]:
 
 
 def _likelier(established: Established) -> str:
-    clock = established.dates is not None and established.dates.likelier == "clock"
+    clock = established.dates.likelier == "clock"
     return "a wrong clock is the likelier cause" if clock else "a certificate not renewed is the likelier cause"
 
 

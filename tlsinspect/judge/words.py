@@ -97,8 +97,11 @@ def skew_sentence(off: tuple[timedelta, timedelta | None] | None) -> str:
     return f"it is about {span(least + (most - least) / 2)} {direction}"
 
 
-def skew_seconds(off: tuple[timedelta, timedelta | None]) -> dict[str, str]:
-    """The same for programs, in whole seconds outward; what is not bounded is not there."""
+def skew_finding(off: tuple[timedelta, timedelta | None], *, sure: bool) -> Finding:
+    """That the local clock is off: in words, and for programs in whole seconds outward; what is not bounded is not
+    there. Unless `sure`, only one host says so."""
     least, most = off
-    ends = {"least_seconds": str(math.floor(least.total_seconds()))}
-    return ends if most is None else {**ends, "most_seconds": str(math.ceil(most.total_seconds()))}
+    values = {"skew": skew_sentence(off), "least_seconds": str(math.floor(least.total_seconds()))}
+    if most is not None:
+        values["most_seconds"] = str(math.ceil(most.total_seconds()))
+    return finding("clock-ahead" if least > timedelta(0) else "clock-behind", values, proven=sure)
