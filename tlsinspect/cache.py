@@ -122,7 +122,6 @@ class Cache:
         """Keep an object whose signature is proven. `until` is when it should be asked for again."""
         key, noted = _key(trust_id, issuer_key, url), {"url": url, "issuer": issuer}
         with suppress(OSError, ValueError, OverflowError):
-            noted |= {"kind": kind, "this_update": _text(this_update), "until": _text(until)}
             name = f"{key}-{this_update.astimezone(UTC).strftime(_STAMP)}.{kind}"
             if not _NAME.fullmatch(name) or not 0 < len(body) <= MAX_SIZE // 2 or not self.folder.is_absolute():
                 return
@@ -239,10 +238,6 @@ def _nearest(path: Path) -> Path:
 def _key(*parts: str) -> str:
     """No part of a name comes from a URL: this is a hash of everything."""
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _sidecar(path: Path) -> Path:

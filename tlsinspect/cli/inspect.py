@@ -175,7 +175,7 @@ def _scan(hosts: Sequence[str], arguments: argparse.Namespace, trust: Trust) -> 
         timeout=arguments.timeout,
         offline=True,  # it shows certificates; whether they are revoked is for `scan` to ask
     )
-    with progress() as prepared.progress:
+    with progress() as prepared.options["progress"]:
         return execute(prepared)
 
 

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     title = prepared.profile.title + ("" if arguments.targets else f" ({prepared.profile.name})")
     threading.Thread(target=_load_ahead, args=(prepared.trust,), daemon=True).start()
     with destination(arguments.output) as out:
-        with progress() as prepared.progress:
+        with progress() as prepared.options["progress"]:
             report = execute(prepared)
         write_report(report, arguments.format, title, out, verbose=arguments.verbose)
     return exit_status(report)
