@@ -18,6 +18,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from rich.cells import cell_len
 
 from tests.conftest import ROOT, Outcome, command, environment, options, resolve, run
@@ -328,6 +330,56 @@ def test_classify_refuses_what_holds_no_certificate(broken: bytes) -> None:
 def test_classify_of_an_unreadable_certificate_is_an_answer(broken: bytes) -> None:
     found = classified("-", given=broken, status=3)
     assert (found["verdict"], found["rule"]) == ("inconclusive", "certificate-unreadable")
+
+
+# -- classify with what says whether it is revoked --------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(google: pki.GoogleLike, roots: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Classifies a fresh leaf of WR2 with the given files, and answers its assessment."""
+    issued = google.wr2.issue([GOOD])
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(issued.pem)
+
+    def classify(*words: str, revoked: bool = False, status: int = 0) -> dict[str, Any]:
+        serials = [issued.certificate.serial_number] if revoked else []
+        lists = [x509.load_der_x509_crl(der) for der in (google.r1.crl(), google.wr2.crl(serials))]
+        (tmp_path / "lists.pem").write_bytes(b"".join(crl.public_bytes(Encoding.PEM) for crl in lists))
+        (tmp_path / "wr2.crl").write_bytes(google.wr2.crl(serials))
+        (tmp_path / "leaf.ocsp").write_bytes(google.wr2.ocsp_answer(issued.certificate))
+        ended = run("classify", str(chain), "--host", GOOD, "--trust", str(roots), "--format", "json", *words)
+        assert (ended.status, ended.err) == (status, "")
+        assessment: dict[str, Any] = json.loads(ended.out)["assessment"]
+        return assessment
+
+    return classify
+
+
+def states(assessment: dict[str, Any]) -> list[str]:
+    return [status["state"] for status in assessment["revocation"]]
+
+
+def test_every_list_of_a_pem_file_counts(recorded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    assert states(recorded("--crl", str(tmp_path / "lists.pem"))) == ["good", "good"]
+    assert recorded("--crl", str(tmp_path / "lists.pem"), revoked=True, status=1)["verdict"] == "revoked"
+
+
+def test_der_lists_and_answers_are_read(recorded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    assert states(recorded("--crl", str(tmp_path / "wr2.crl"))) == ["good", "unknown"]
+    assert states(recorded("--ocsp", str(tmp_path / "leaf.ocsp"))) == ["good", "unknown"]
+    both = recorded("--ocsp", str(tmp_path / "leaf.ocsp"), "--crl", str(tmp_path / "wr2.crl"), revoked=True, status=1)
+    assert both["verdict"] == "revoked"
+
+
+def test_what_was_not_given_is_not_known(recorded: Callable[..., dict[str, Any]]) -> None:
+    assert [status["reason"] for status in recorded()["revocation"]] == ["offline", "offline"]
+
+
+def test_garbage_for_a_list_is_malformed(recorded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "garbage").write_bytes(b"<html>blocked</html>")
+    found = recorded("--crl", str(tmp_path / "garbage"))
+    assert [status["reason"] for status in found["revocation"]] == ["malformed", "malformed"]
 
 
 def at(time: str) -> Outcome:
@@ -693,6 +745,15 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 # -- trust ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_judged_at_another_time_says_so(scan: Scan) -> None:
+    ended = scan(GOOD, "--at", "2031-01-01T00:00:00+01:00", "--format", "json")
+    report = json.loads(ended.out)
+    assert (ended.status, report["judged_at"]) == (1, "2030-12-31T23:00:00Z")
+    assert report["assessments"][0]["verdict"] == "expired"
+    assert "judged-at" in {conclusion["code"] for conclusion in report["conclusions"]}
+    assert "as you chose" in scan(GOOD, "--at", "2031-01-01T00:00:00Z").out
 
 
 def test_trust_verify() -> None:

@@ -446,6 +446,23 @@ def test_a_responder_that_says_revoked_is_believed(world: World) -> None:
     assert (found.verdict, found.confidence, found.revocation[0].source) == ("revoked", "certain", "ocsp")
 
 
+def test_a_staple_speaks_of_its_certificate_wherever_that_is_met(world: World) -> None:
+    """Two hosts with one certificate, and only one of them staples."""
+    wr2 = world.lab.google.wr2
+    issued = wr2.issue([HOST, OTHER])
+    staple = wr2.ocsp_answer(issued.certificate, x509.ocsp.OCSPCertStatus.REVOKED, revoked_at=world.lab.now - DAY)
+    world.serve(HOST, issued)
+    world.staple(OTHER, issued, staple)
+    assert {host: a.verdict for host, a in by_host(world.look()).items()} == {HOST: "revoked", OTHER: "revoked"}
+
+
+def test_a_staple_without_use_on_one_host_spares_no_other_the_asking(world: World) -> None:
+    issued = world.lab.google.wr2.issue([HOST, OTHER])
+    world.serve(HOST, issued)
+    world.staple(OTHER, issued, b"junk")
+    assert [states(a) for a in world.look().assessments] == [[GOOD, GOOD], [GOOD, GOOD]]
+
+
 def test_a_staple_that_says_revoked_is_believed_whatever_the_list_says(world: World) -> None:
     wr2 = world.lab.google.wr2
     issued = wr2.issue([HOST])
@@ -1204,6 +1221,12 @@ def test_the_hosts_that_certificates_name_are_reported(world: World) -> None:
     assert {r.endpoint.host for r in alone.reachability} == {"c.pki.goog", "o.pki.goog"}
     assert all(r.named for r in alone.reachability)
     assert "allow-list-misses" not in {c.code for c in alone.conclusions}
+
+
+def test_a_listed_host_may_be_named_too(world: World) -> None:
+    world.serve(HOST, world.lab.google.wr2.issue([HOST]))
+    reached = {r.endpoint.host: (r.listed, r.named) for r in world.look("http://c.pki.goog/").reachability}
+    assert reached == {"c.pki.goog": (True, True), "o.pki.goog": (False, True)}
 
 
 @pytest.mark.parametrize("place", ["c.pki.goog", "C.PKI.goog", "c.pki.goog:80", "c.pki.goog."])
