@@ -13,7 +13,6 @@ import mmap
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -272,6 +271,8 @@ def _read(path: Path, limit: int) -> Body | None:
 
 def _write(path: Path, content: Body, until: datetime) -> None:
     """Write a file that is there whole or not at all."""
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)  # for this user alone
     try:
         with os.fdopen(handle, "wb") as file:

@@ -35,3 +35,9 @@ def _character(c: str) -> str:
 def one_line(error: BaseException) -> str:
     """The text of an exception on one harmless line; its type where it has no text."""
     return printable(" ".join(str(error).split())) or type(error).__name__
+
+
+def hexadecimal(number: int) -> str:
+    """A serial number as OpenSSL writes it: whole octets, and a sign where there is one."""
+    digits = f"{abs(number):x}"
+    return ("-" if number < 0 else "") + "0" * (len(digits) % 2) + digits

@@ -8,9 +8,10 @@ from tlsinspect.certificate import (
     text_of,
 )
 from tlsinspect.evidence.described import Details, Role
-from tlsinspect.evidence.extensions import FEATURES, STAPLE, Raw, hexadecimal
+from tlsinspect.evidence.extensions import FEATURES, STAPLE, Raw
 from tlsinspect.evidence.keys import read_key, read_signature
 from tlsinspect.evidence.refusals import defects_of
+from tlsinspect.text import hexadecimal
 
 MAX_BYTES = 1024 * 1024  # of one certificate; the largest real ones hold a hundred thousand
 

@@ -13,6 +13,7 @@ from tlsinspect.certificate import (
     text_of,
 )
 from tlsinspect.evidence.described import Extension
+from tlsinspect.text import hexadecimal
 
 T = TypeVar("T")
 
@@ -78,12 +79,6 @@ _NAME_KINDS = {
     "x400_address": "X.400",
     "edi_party_name": "EDI",
 }
-
-
-def hexadecimal(number: int) -> str:
-    """A serial number as OpenSSL writes it: whole octets, and a sign where there is one."""
-    digits = f"{abs(number):x}"
-    return ("-" if number < 0 else "") + "0" * (len(digits) % 2) + digits
 
 
 def _basic_constraints(value: Any) -> Iterator[str]:

@@ -19,11 +19,10 @@ from tlsinspect.der import Buffer
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.answer import Answer
 from tlsinspect.evidence.crl import Crl
-from tlsinspect.evidence.extensions import hexadecimal
 from tlsinspect.evidence.ocsp import ocsp_answers
 from tlsinspect.evidence.signature import signed
 from tlsinspect.model import Revocation, RevocationReason, RevocationStatus
-from tlsinspect.text import printable
+from tlsinspect.text import hexadecimal, printable
 
 
 def check_revocation(
