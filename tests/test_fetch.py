@@ -896,7 +896,7 @@ def test_a_defect_of_ours_is_said_and_loses_nothing(monkeypatch: pytest.MonkeyPa
     def broken(_: Any) -> Any:
         raise RuntimeError("oh")
 
-    monkeypatch.setattr(tlsinspect.exchange, "_Plain", broken)
+    monkeypatch.setattr(tlsinspect.exchange, "Line", broken)
     with serving(said(answer())) as server:
         got = asyncio.run(fetcher({GOOD: server}).get(URL, "crl", proven=True))
     assert (got.fetch.outcome, got.fetch.detail) == (FetchOutcome.INTERNAL, "RuntimeError: oh")

@@ -16,6 +16,7 @@ from tlsinspect.endpoints import Profile, load_profile
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds
+from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.fetch import Fetcher
 from tlsinspect.gather import Gatherer
 from tlsinspect.gather.port80 import Port80
@@ -23,7 +24,7 @@ from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
 from tlsinspect.judge import Observed, judge_run
 from tlsinspect.judge.conclude import clock_of, conclusions
-from tlsinspect.judge.establish import Context, Sighting
+from tlsinspect.judge.establish import Context
 from tlsinspect.model import (
     SCHEMA_VERSION,
     Assessment,

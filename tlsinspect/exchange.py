@@ -4,7 +4,6 @@ Who may be asked, and how often, is decided in `fetch`. Here it is done: connect
 keep the body in memory or in a file as it comes, until it ends, is too long, or shows itself to be something else.
 """
 
-import asyncio
 import mmap
 import socket
 import tempfile
@@ -12,13 +11,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, Protocol, TypeAlias
+from typing import IO, TypeAlias
 
-from tlsinspect.endpoints.target import Target, bracketed, is_address
-from tlsinspect.http1 import BodyReader, Head, HeadReader, NotHttpError, TooLongError, http_request
+from tlsinspect.endpoints.target import Target, is_address
+from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, connect_request, http_request
 from tlsinspect.model import Connection, FetchOutcome, Route
-from tlsinspect.observe.connect import DialError, dial, receive
+from tlsinspect.observe.connect import dial
 from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
+from tlsinspect.observe.line import Line, Secure, answer_to, shake
 from tlsinspect.observe.route import DIRECT, Proxy
 from tlsinspect.text import one_line
 
@@ -95,10 +95,10 @@ async def _ask_once(question: Question, journal: Journal, *credentials: str) -> 
     async with _connected(question, journal) as sock:
         if target.tls:
             early = await _tunnel(sock, target, proxy, journal, credentials) if proxy else b""
-            line: _Line = await _secured(sock, question, early)
+            line = await _secured(sock, question, early)
             where, credentials = target.path, ()
         else:
-            line = _Plain(sock)
+            line = Line(sock)
             where = target.url if proxy else target.path  # RFC 9112 §3.2.2: a proxy is asked for the whole URL
         fields = ("Accept-Encoding: identity", *credentials)
         default = 443 if target.tls else 80
@@ -118,8 +118,6 @@ async def _connected(question: Question, journal: Journal) -> AsyncIterator[sock
     """A connection. While it is made the first place is waited for, and then the target."""
     journal.waiting_for = question.first
     sock = await dial(question.places, journal.tried)
-    if isinstance(sock, DialError):
-        raise sock
     journal.waiting_for = (question.target.host, question.target.port)
     with sock:
         yield sock
@@ -133,10 +131,8 @@ def _note(head: Head, proxy: Proxy | None, journal: Journal) -> None:
 async def _tunnel(
     sock: socket.socket, target: Target, proxy: Proxy, journal: Journal, fields: tuple[str, ...]
 ) -> bytes:
-    """Have the proxy make a way to the target (RFC 9110 §9.3.6); what came on it already comes back."""
-    where = f"{bracketed(target.host)}:{target.port}"
-    lines = (f"CONNECT {where} HTTP/1.1", f"Host: {where}", *fields, "", "")
-    head, rest = await _answer(_Plain(sock), "\r\n".join(lines).encode("ascii"))
+    """Have the proxy make a way to the target; what came on it already comes back."""
+    head, rest = await _answer(Line(sock), connect_request(target.host, target.port, *fields))
     if 200 <= head.status < 300:
         return rest
     _note(head, proxy, journal)
@@ -155,87 +151,41 @@ def _expect_no_refusal(head: Head) -> None:
 # -- the line --------------------------------------------------------------------------------------------------------
 
 
-class _Line(Protocol):
-    """A connection on which HTTP is spoken."""
-
-    async def send(self, data: bytes) -> None: ...
+class _Bounded(Secure):
+    """A session that says so where it was not the peer who ended it."""
 
     async def receive(self) -> bytes:
-        """Some bytes, or none at the end."""
-        ...
+        data = await super().receive()
+        if not data and self.session.spent:
+            raise Ending(FetchOutcome.TOO_LARGE, f"more than {self.session.max_bytes} bytes on https")
+        return data
 
 
-class _Plain:
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    async def send(self, data: bytes) -> None:
-        await asyncio.get_running_loop().sock_sendall(self._sock, data)
-
-    async def receive(self) -> bytes:
-        return await receive(self._sock)
-
-
-class _Secure(_Plain):
-    """The same inside a TLS session."""
-
-    def __init__(self, sock: socket.socket, session: Handshake) -> None:
-        super().__init__(sock)
-        self._session = session
-
-    async def send(self, data: bytes) -> None:
-        await super().send(self._session.encrypt(data))
-
-    async def receive(self) -> bytes:
-        plain = self._session.decrypt(b"")
-        while plain == b"":
-            data = await super().receive()
-            plain = self._session.decrypt(data) if data else None
-            if plain is not None and (reply := self._session.outgoing()):
-                await super().send(
-                    reply
-                )  # not kept: whoever asks without end, and never reads, is left at the deadline
-        if plain is None and self._session.spent:  # not the peer has ended it
-            raise Ending(FetchOutcome.TOO_LARGE, f"more than {self._session.max_bytes} bytes on https")
-        return plain or b""
-
-
-async def _secured(sock: socket.socket, question: Question, early: bytes) -> _Secure:
+async def _secured(sock: socket.socket, question: Question, early: bytes) -> Line:
     """A TLS session with whoever answers.
 
     Its certificate decides nothing: what is fetched is signed itself, and judged by that signature. To ask for more
     would lose the object where an interceptor answers, and prove nothing where it does not. The small hello passes most
     boxes on the way; none of them is what a fetch is about.
     """
-    loop, host = asyncio.get_running_loop(), question.target.host
+    host = question.target.host
     # Beside the body come the handshake, and, in small records or chunks, as much again.
     session = Handshake(None if is_address(host) else host, SMALL, max_bytes=MAX_BYTES + 2 * question.limit)
-    await loop.sock_sendall(sock, session.start())
-    data = early
-    while not session.finished:
-        data = data or await receive(sock)
-        reply, data = session.feed(data), b""
-        if reply:
-            await loop.sock_sendall(sock, reply)
+    await shake(sock, session, early)
     if not session.completed:
         raise Ending(FetchOutcome.UNREACHABLE, f"TLS: {session.detail or session.reason}")
-    return _Secure(sock, session)
+    return _Bounded(sock, session)
 
 
-async def _answer(line: _Line, request: bytes) -> tuple[Head, bytes]:
-    """Ask, and read the head of the answer; what came of the body already is second."""
-    await line.send(request)
-    reader = HeadReader()
-    while data := await line.receive():
-        try:
-            head = reader.feed(data)
-        except NotHttpError:
-            raise Ending(FetchOutcome.NOT_HTTP) from None
-        except TooLongError:
-            raise Ending(FetchOutcome.NOT_HTTP, "a head without end") from None
-        if head is not None:
-            return head, reader.rest
-    raise Ending(FetchOutcome.UNREACHABLE, "closed without an answer")
+async def _answer(line: Line, request: bytes) -> tuple[Head, bytes]:
+    try:
+        return await answer_to(request, line)
+    except EOFError:
+        raise Ending(FetchOutcome.UNREACHABLE, "closed without an answer") from None
+    except NotHttpError:
+        raise Ending(FetchOutcome.NOT_HTTP) from None
+    except TooLongError:
+        raise Ending(FetchOutcome.NOT_HTTP, "a head without end") from None
 
 
 # -- the body --------------------------------------------------------------------------------------------------------
@@ -298,7 +248,7 @@ def _unkept(error: OSError) -> Ending:
     return Ending(FetchOutcome.TOO_LARGE, f"cannot be kept: {one_line(error)}")
 
 
-async def _body(line: _Line, head: Head, rest: bytes, question: Question, journal: Journal) -> Body:
+async def _body(line: Line, head: Head, rest: bytes, question: Question, journal: Journal) -> Body:
     page = (head.get("content-type") or "").lower().startswith("text/html")
     if page and head.status in (200, *_BLOCKING):
         raise Ending(FetchOutcome.BLOCK_PAGE)
@@ -324,7 +274,7 @@ async def _body(line: _Line, head: Head, rest: bytes, question: Question, journa
     raise Ending(FetchOutcome.STATUS, f"status {head.status}")
 
 
-async def _keep(line: _Line, reader: BodyReader, data: bytes, kept: _Kept) -> None:
+async def _keep(line: Line, reader: BodyReader, data: bytes, kept: _Kept) -> None:
     """Read the body, as far as it is worth it."""
     await _look(line, reader, data, kept)
     while not (reader.complete or reader.cut_short or (kept.is_garbage and kept.size >= GARBAGE)):
@@ -333,7 +283,7 @@ async def _keep(line: _Line, reader: BodyReader, data: bytes, kept: _Kept) -> No
         raise Ending(FetchOutcome.UNREACHABLE, f"closed in the middle, after {kept.size} bytes")
 
 
-async def _look(line: _Line, reader: BodyReader, data: bytes, kept: _Kept) -> None:
+async def _look(line: Line, reader: BodyReader, data: bytes, kept: _Kept) -> None:
     """Read the body until its start says what it is."""
     while not (reader.complete or reader.cut_short or kept.is_clear):
         kept.add(reader.feed(data or await line.receive()))

@@ -34,6 +34,13 @@ def http_request(method: str, target: str, host: str, port: int, *fields: str, d
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
+def connect_request(host: str, port: int, *fields: str) -> bytes:
+    """The request to a proxy for a way to `host` (RFC 9110 §9.3.6)."""
+    where = f"{bracketed(host)}:{port}"
+    lines = (f"CONNECT {where} HTTP/1.1", f"Host: {where}", *fields, "", "")
+    return "\r\n".join(lines).encode("ascii")
+
+
 def number(text: str) -> int | None:
     """A number as HTTP writes it, of at most nine digits; None where it is none."""
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

@@ -1,7 +1,7 @@
 """What plain HTTP gave at a port-80 row: is the host there, and is it who it should be?"""
 
+from tlsinspect.evidence.portal import host_of, portal_sign
 from tlsinspect.evidence.signedobject import is_signed_object
-from tlsinspect.judge.establish import host_of, portal_sign
 from tlsinspect.model import Endpoint, Fetch, FetchOutcome, Reach, Reachability, Reason, Route
 from tlsinspect.observe.plain import MAX_BODY, PlainAnswer
 from tlsinspect.trust import Trust
@@ -59,7 +59,7 @@ def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Rea
     head = answer.head
     if head is None:
         return _silent(answer.reason or Reason.TIMEOUT)
-    portal = portal_sign(endpoint, head.status, head.get("location"), trust)
+    portal = portal_sign(endpoint, head, trust)
     if portal:
         return Reach.NOT_PKI, portal, True
     if head.status in (403, 407, 451) or head.get("proxy-authenticate"):

@@ -1,7 +1,7 @@
 """What an OCSP response says of a certificate (RFC 6960), stapled or fetched; and how to ask for one.
 
-cryptography reads the fields and checks nothing; the extensions of a single response it does not show at all. So the
-frame is walked here, and from it come the signature, who may have made it, and what is critical.
+cryptography reads the fields and checks nothing. From the frame around them, which `ocspframe` walks, come the
+signature, who may have made it, and what is critical.
 """
 
 import base64
@@ -20,11 +20,11 @@ from tlsinspect import der
 from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, quietly, same_name
 from tlsinspect.der import Element, MalformedError
 from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.ocspframe import BY_KEY, BY_NAME, Single, frame
 from tlsinspect.evidence.signature import SignedDer, algorithm_on, signed, weak_from
 from tlsinspect.model import RevocationReason
 
 MAX_CERTIFICATES = 8  # embedded in one response
-MAX_SINGLES = 4_096  # answers in one response
 MAX_REMEMBERED = 64 * 1024  # octets of a response whose answers are remembered
 
 _DIGESTS = ("sha1", "sha256", "sha384", "sha512")  # of a CertID
@@ -109,20 +109,13 @@ def _cause(single: ocsp.OCSPSingleResponse) -> str:
         return ""
 
 
-# -- the frame -------------------------------------------------------------------------------------------------------
+# -- what was read ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Single:
     parsed: ocsp.OCSPSingleResponse
-    body: bytes
-    place: Element
-
-    @property
-    def extensions(self) -> tuple[der.Extension, ...]:
-        """Raises MalformedError."""
-        _, _, _, *rest = der.elements(self.body, self.place.begin, self.place.end, most=5)
-        return _tagged_extensions(self.body, [part for part in rest if part.tag == _TAGGED_EXTENSIONS])
+    place: Single
 
 
 @dataclass(frozen=True)
@@ -135,32 +128,18 @@ class _Response:
 
 
 def _response(body: bytes, parsed: ocsp.OCSPResponse) -> _Response:
-    """OCSPResponse → responseBytes → BasicOCSPResponse → ResponseData (RFC 6960 §4.2.1). Raises one of REFUSALS."""
-    whole = der.only(body, der.SEQUENCE)
-    _, tagged = der.elements(body, whole.begin, whole.end, most=2)
-    inner = der.only(body, der.SEQUENCE, tagged.begin, tagged.end)
-    _, octets = der.elements(body, inner.begin, inner.end, most=2)
-    basic = SignedDer(body, octets.begin, octets.end)
-    responder, _, list_of_singles, *rest = der.elements(body, basic.tbs.begin, basic.tbs.end, most=4)
-    if responder.tag not in (_BY_NAME, _BY_KEY):
-        raise MalformedError("of a version other than 1")  # which DER leaves out
-    where = list(der.elements(body, list_of_singles.begin, list_of_singles.end, most=MAX_SINGLES))
-    singles = zip(quietly(lambda: list(parsed.responses)), where, strict=True)
+    """Raises one of REFUSALS."""
+    read = frame(body)
+    if read.versioned:
+        raise MalformedError("of another version than 1, which DER leaves out")
+    singles = zip(quietly(lambda: list(parsed.responses)), read.singles, strict=True)
     return _Response(
-        basic,
-        body[responder.start : responder.end],
-        tuple(_Single(one, body, place) for one, place in singles),
-        _tagged_extensions(body, rest),
-        _certificates(body, basic.rest),
+        read.signed,
+        body[read.responder.start : read.responder.end],
+        tuple(_Single(one, place) for one, place in singles),
+        read.extensions,
+        _certificates(body, read.signed.rest),
     )
-
-
-_BY_NAME, _BY_KEY, _TAGGED_EXTENSIONS = 0xA1, 0xA2, 0xA1
-
-
-def _tagged_extensions(body: bytes, parts: list[Element]) -> tuple[der.Extension, ...]:
-    found = [der.extensions(body, der.only(body, der.SEQUENCE, p.begin, p.end)) for p in parts]
-    return found[0] if found else ()
 
 
 def _certificates(body: bytes, parts: list[Element]) -> tuple[Certificate, ...]:
@@ -242,8 +221,8 @@ def _signer(response: _Response, issuer: Certificate) -> Certificate | Revocatio
 def _is_named(responder: bytes, certificate: Certificate) -> bool:
     """Whether this is the ResponderID of `certificate`: its subject, or the SHA-1 of its key."""
     key = hashlib.sha1(_key_octets(certificate), usedforsecurity=False).digest()
-    by_key = der.encoded(_BY_KEY, der.encoded(der.OCTET_STRING, key))
-    return responder in (by_key, der.encoded(_BY_NAME, certificate.subject_der))
+    by_key = der.encoded(BY_KEY, der.encoded(der.OCTET_STRING, key))
+    return responder in (by_key, der.encoded(BY_NAME, certificate.subject_der))
 
 
 def _lacks_authority(delegate: Certificate, issuer: Certificate) -> RevocationReason | None:
@@ -319,7 +298,7 @@ def _is_backwards(single: _Single) -> bool:
 
 
 _UNUSABLE: tuple[tuple[RevocationReason, Callable[[_Single], bool]], ...] = (
-    (RevocationReason.UNKNOWN_EXTENSION, lambda single: _has_strange(single.extensions)),
+    (RevocationReason.UNKNOWN_EXTENSION, lambda single: _has_strange(single.place.extensions)),
     (RevocationReason.MALFORMED, _is_backwards),
     (
         RevocationReason.UNKNOWN_CERTIFICATE,

@@ -1,7 +1,7 @@
 """Whether a key made a signature, by which algorithm, and from when such a signature proves nothing any more.
 
-One place for certificates, which cryptography has read, and for CRLs and OCSP responses, which are verified where they
-lie: a list of fifty megabytes is not copied.
+One place for certificates, which cryptography has read, for CRLs and OCSP responses, which are verified where they lie:
+a list of fifty megabytes is not copied; and for whatever else was signed in a way that its format fixes.
 """
 
 from datetime import UTC, datetime
@@ -44,6 +44,10 @@ class Algorithm(NamedTuple):
     oid: x509.ObjectIdentifier
     digest: hashes.HashAlgorithm | None
     parameters: object  # a padding, an ec.ECDSA, or None
+
+
+RSA_SHA256 = Algorithm(SignatureAlgorithmOID.RSA_WITH_SHA256, hashes.SHA256(), padding.PKCS1v15())
+ECDSA_SHA256 = Algorithm(SignatureAlgorithmOID.ECDSA_WITH_SHA256, hashes.SHA256(), ec.ECDSA(hashes.SHA256()))
 
 
 def weak_from(used: Algorithm | None) -> datetime:
@@ -124,12 +128,23 @@ class SignedDer:
         if used is None:
             return False
         signature = self.data[self._signature.begin + 1 : self._signature.end]  # behind the number of unused bits
-        try:
-            with memoryview(self.data) as view, view[self.tbs.start : self.tbs.end] as tbs:
-                _verify(load_der_public_key(spki), signature, tbs, used)
-        except (InvalidSignature, *REFUSALS):
-            return False
-        return True
+        with memoryview(self.data) as view, view[self.tbs.start : self.tbs.end] as tbs:
+            return made_by(spki, signature, tbs, used)
+
+
+def made_by(spki: bytes, signature: bytes, over: bytes | memoryview, used: Algorithm) -> bool:
+    """Whether the key in this SubjectPublicKeyInfo made the signature. A key that cannot be read made none."""
+    try:
+        _verify(_key(spki), signature, over, used)
+    except (InvalidSignature, *REFUSALS):
+        return False
+    return True
+
+
+@lru_cache(maxsize=512)
+def _key(spki: bytes) -> object:
+    """Raises one of REFUSALS."""
+    return load_der_public_key(spki)
 
 
 def _verify(key: Any, signature: bytes, over: Any, used: Algorithm) -> None:

@@ -15,12 +15,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-from tlsinspect.certificate import REFUSALS
+from tlsinspect.evidence.signature import ECDSA_SHA256, made_by
 
 MAX_BODY = 1024  # as Chromium has it
 _EMPTY_BODY = hashlib.sha256(b"").hexdigest()
@@ -56,20 +51,9 @@ def signed_time(body: bytes, proof: str | None, version: int, nonce: str, keys: 
         raise NotSignedError("the answer is to another question")
     asked = f"{version}:{nonce}".encode()
     message = hashlib.sha256(hashlib.sha256(b"").digest() + hashlib.sha256(body).digest() + asked).digest()
-    if not _made_by(keys[version], bytes.fromhex(found[1]), message):
+    if not made_by(keys[version], bytes.fromhex(found[1]), message, ECDSA_SHA256):
         raise NotSignedError("the signature is not the time service's")
     return _time_in(body)
-
-
-def _made_by(spki: bytes, signature: bytes, message: bytes) -> bool:
-    try:
-        key = load_der_public_key(spki)
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            return False
-        key.verify(signature, message, ec.ECDSA(SHA256()))
-    except (InvalidSignature, *REFUSALS):
-        return False
-    return True
 
 
 def _time_in(body: bytes) -> datetime:

@@ -18,13 +18,11 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tlsinspect import der
 from tlsinspect.certificate import REFUSALS, Certificate, quietly
+from tlsinspect.evidence.ocspframe import frame
+from tlsinspect.evidence.signature import ECDSA_SHA256, RSA_SHA256, made_by
 from tlsinspect.model import Timestamp
 from tlsinspect.trust import CtLog, Trust
 
@@ -36,10 +34,9 @@ STAPLED = "1.3.6.1.4.1.11129.2.4.5"  # and that of an OCSP answer
 MAX_TIMESTAMPS = 20  # looked at in all: certificates of today carry two or three
 MAX_STAPLE = 1 << 15  # octets of an OCSP answer: real ones have one or two thousand
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BASIC_OCSP = "1.3.6.1.5.5.7.48.1.1"
 _V1 = 0
 _X509_ENTRY, _PRECERTIFICATE_ENTRY = b"\0\0", b"\0\1"
-_SHA256, _RSA, _ECDSA = 4, 1, 3  # RFC 5246 §7.4.1.4.1
+_ALGORITHMS = {(4, 1): RSA_SHA256, (4, 3): ECDSA_SHA256}  # RFC 6962 §2.1.4, by the numbers of RFC 5246 §7.4.1.4.1
 _HEAD = 1 + 32 + 8  # version, log, time
 
 
@@ -117,36 +114,10 @@ def sct_lists_in(ocsp_der: bytes, serial: int | None = None) -> tuple[bytes, ...
 
 
 def _lists(answer: bytes, serial: int | None) -> Iterator[bytes]:
-    """By RFC 6960 §4.2.1. Raises MalformedError."""
-    basic = _basic(answer)
-    whole = der.only(basic, der.SEQUENCE)
-    data = der.element(basic, whole.begin, whole.end)
-    parts = list(der.elements(basic, data.begin, data.end))
-    # An optional version, who answers, when, and then the answers.
-    responses = next((part for part in parts if part.tag == der.SEQUENCE), None)
-    for single in der.elements(basic, responses.begin, responses.end) if responses else ():
-        identifier, *fields = der.elements(basic, single.begin, single.end)
-        *_, number = der.elements(basic, identifier.begin, identifier.end)
-        if serial is not None and int.from_bytes(basic[number.begin : number.end], signed=True) != serial:
-            continue
-        # The status may be [1] (revoked) and so are the extensions: only these come after the status and a time.
-        for tagged in (field for field in fields[2:] if field.tag == 0xA1):
-            for extension in der.extensions(basic, der.only(basic, der.SEQUENCE, tagged.begin, tagged.end)):
-                if extension.oid == STAPLED:
-                    yield _octets(extension.value)
-
-
-def _basic(answer: bytes) -> bytes:
-    """The BasicOCSPResponse in a successful answer. Raises MalformedError."""
-    whole = der.only(answer, der.SEQUENCE)
-    parts = list(der.elements(answer, whole.begin, whole.end))
-    if len(parts) != 2 or parts[1].tag != 0xA0:
-        raise der.MalformedError("an answer without a response")
-    held = der.only(answer, der.SEQUENCE, parts[1].begin, parts[1].end)
-    kind, response, *more = der.elements(answer, held.begin, held.end)
-    if more or der.dotted(answer[kind.begin : kind.end]) != _BASIC_OCSP or response.tag != der.OCTET_STRING:
-        raise der.MalformedError("not a basic response")
-    return answer[response.begin : response.end]
+    """Raises one of REFUSALS."""
+    for single in frame(answer).singles:
+        if serial is None or single.serial == serial:
+            yield from (_octets(extension.value) for extension in single.extensions if extension.oid == STAPLED)
 
 
 def _octets(value: bytes) -> bytes:
@@ -207,29 +178,8 @@ def _taken_apart(rest: bytes) -> _Sct | None:
 
 
 def _signed(log: CtLog, sct: _Sct, signed: bytes) -> bool:
-    """RFC 6962 §2.1.4: SHA-256 with ECDSA or RSA, as the log's key has it."""
-    key = _key(log.spki)
-    if sct.hash != _SHA256:
-        return False
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey) and sct.algorithm == _ECDSA:
-            key.verify(sct.signature, signed, ec.ECDSA(SHA256()))
-        elif isinstance(key, rsa.RSAPublicKey) and sct.algorithm == _RSA:
-            key.verify(sct.signature, signed, padding.PKCS1v15(), SHA256())
-        else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
-
-
-@lru_cache(maxsize=512)
-def _key(spki: bytes) -> object:
-    """A log's key, or None: a folder of trust data may hold anything."""
-    try:
-        return load_der_public_key(spki)
-    except REFUSALS:
-        return None
+    used = _ALGORITHMS.get((sct.hash, sct.algorithm))
+    return used is not None and made_by(log.spki, sct.signature, signed, used)
 
 
 def _time(milliseconds: int) -> datetime | None:

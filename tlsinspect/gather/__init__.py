@@ -15,16 +15,15 @@ from tlsinspect.endpoints.target import read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds, service_witness
 from tlsinspect.evidence.gathered import learn, staples_of
+from tlsinspect.evidence.moment import bounds_of
 from tlsinspect.evidence.ocsp import ocsp_answers, ocsp_url
 from tlsinspect.evidence.path import Signer, readable
 from tlsinspect.evidence.revocation import sources
+from tlsinspect.evidence.sighting import Known, Observed, Sighting, sight
 from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.timeservice import NotSignedError, query, signed_time
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
-from tlsinspect.judge import Observed
-from tlsinspect.judge.establish import Context, Sighting, sight
-from tlsinspect.judge.moment import bounds_of
 from tlsinspect.model import Authority, Revocation
 from tlsinspect.trust import Anchors, Trust, certificates_in
 
@@ -42,17 +41,17 @@ class Gatherer:
 
     def sightings(self, observed: Sequence[Observed]) -> list[Sighting]:
         """Who signed what was seen. What makes that fail is for the judge to say."""
-        context, found = self._context(), []
+        known, found = self._known(), []
         for endpoint, seen in ((o.endpoint, seen) for o in observed for seen in o.observations):
             with contextlib.suppress(Exception):
-                found.append(sight(endpoint, seen, context))
+                found.append(sight(endpoint, seen, known))
         return found
 
     def bounds(self, sightings: Sequence[Sighting]) -> Bounds:
-        return bounds_of(sightings, self._context())
+        return bounds_of(sightings, self._known())
 
-    def _context(self) -> Context:
-        return Context(self.trust, self.start, files=self.files, evidence=self.shelf.evidence())
+    def _known(self) -> Known:
+        return Known(self.trust, self.start, files=self.files, evidence=self.shelf.evidence())
 
     async def gather(self, observed: Sequence[Observed]) -> list[Sighting]:
         """Ask for everything the observations call for; returns them as they are seen with missing authorities."""

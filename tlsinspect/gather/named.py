@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from tlsinspect.endpoints.target import Target, read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.revocation import sources
-from tlsinspect.judge.establish import Sighting
+from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.model import Authority, Endpoint, Row
 from tlsinspect.trust import Trust
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.gather.named import current_hosts, named_hosts
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
-from tlsinspect.judge.establish import Sighting
 from tlsinspect.model import Endpoint, FetchOutcome, Reachability, Reason
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.plain import ask_plainly

@@ -12,10 +12,11 @@ from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
 from tlsinspect.evidence.gathered import staples_of
+from tlsinspect.evidence.moment import bounds_of, hints_of
 from tlsinspect.evidence.path import Path, Signer, readable
-from tlsinspect.judge.establish import Context, Established, Sighting, establish, informed, sight
+from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
+from tlsinspect.judge.establish import Context, Established, establish
 from tlsinspect.judge.findings import findings
-from tlsinspect.judge.moment import bounds_of, hints_of
 from tlsinspect.judge.rules import WORST_FIRST, decide
 from tlsinspect.judge.values import values
 from tlsinspect.judge.words import explanation, finding, remedy
@@ -28,14 +29,6 @@ from tlsinspect.model import (
     Reason,
 )
 from tlsinspect.text import one_line
-
-
-@dataclass(frozen=True)
-class Observed:
-    """An endpoint and every observation made of it in a run."""
-
-    endpoint: Endpoint
-    observations: tuple[Observation, ...]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import skew
 from tlsinspect.evidence.path import Path, readable
+from tlsinspect.evidence.portal import host_of
 from tlsinspect.evidence.signature import signed
-from tlsinspect.judge.establish import Context, Established, host_of
+from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (

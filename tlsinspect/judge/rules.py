@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from tlsinspect.evidence.proven import is_proven
 from tlsinspect.model import Authority, Basis, Confidence, Verdict
 
 SignerFact = Literal[
@@ -91,13 +92,7 @@ class Facts:
     @property
     def proven(self) -> bool:
         """Whoever must have signed, signed."""
-        if self.authority is Authority.PUBLIC:
-            return self.signer == "public"
-        if self.authority is Authority.FILE:
-            return self.signer == "file"
-        alternate = self.signer == "google-alternate" and self.scts == "verified"
-        historical = self.signer == "google-historical" and self.basis is Basis.RECORDED
-        return self.signer in ("google", "google-intermediate") or alternate or historical
+        return is_proven(self.authority, self.signer, self.basis, self.scts)
 
     @property
     def public(self) -> bool:

@@ -3,7 +3,8 @@
 from tlsinspect.certificate import title_of
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.clock import skew
-from tlsinspect.judge.establish import Context, Established, plain_http, portal_in
+from tlsinspect.http1 import Head
+from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.words import day, skew_sentence, span
 from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Observation, Reason, Revocation
 
@@ -56,14 +57,14 @@ def values(
         "reached": "is reached untouched" if context.basis is Basis.LIVE else "is what it says",
         "by_name": "" if is_address(endpoint.host) else ", by server name (SNI) and not by certificate name or address",
         "address": seen.address or ", ".join(seen.addresses) or "unknown",
-        "portal": portal_in(endpoint, seen, context.trust) or context.portal,
+        "portal": established.portal,
         "expected": _expected(endpoint, context),
         "no_authenticated_proxy": _no_authenticated_proxy(endpoint),
         "trust_name": context.trust.facts.name,
         "data_date": context.trust.facts.date,
         "data_age": str(context.trust.age_days(context.bounds.best)),
         "skew": skew_sentence(skew(context.bounds)),
-        **_failure_values(seen),
+        **_failure_values(seen, established.answer),
         **_product_values(product),
         **_certificate_values(seen, established, context),
     }
@@ -89,15 +90,14 @@ def _no_authenticated_proxy(endpoint: Endpoint) -> str:
     return ": Google's sync client supports no authenticated proxy" if google else ""
 
 
-def _failure_values(seen: Observation) -> dict[str, str]:
+def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
     failure, proxy = seen.failure, seen.proxy
     status = str(proxy.status) if proxy else ""
-    answer = plain_http(seen.first_bytes)
     words = REASONS[failure.reason] if failure else ""
     return {
         "reason": words,
         "detail": f"{words} ({failure.detail})" if failure and failure.detail else words,
-        "status": str(answer[0]) if answer else status,
+        "status": str(answer.status) if answer else status,
         "schemes": ", ".join(proxy.schemes) if proxy and proxy.schemes else "of a kind it does not name",
     }
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from tlsinspect.endpoints.target import bracketed, is_address, read_target
-from tlsinspect.http1 import Head, HeadReader, NotHttpError, TooLongError, http_request
+from tlsinspect.endpoints.target import is_address, read_target
+from tlsinspect.http1 import Head, NotHttpError, TooLongError, connect_request, http_request
 from tlsinspect.model import (
     Connection,
     Endpoint,
@@ -29,6 +29,7 @@ from tlsinspect.model import (
 )
 from tlsinspect.observe.connect import DialError, dial, receive, resolve
 from tlsinspect.observe.handshake import FIRST_BYTES, LARGE, LEGACY, SMALL, Handshake, Hello
+from tlsinspect.observe.line import Line, Secure, answer_to, shake
 from tlsinspect.observe.route import DIRECT, Proxy, Resolved
 from tlsinspect.text import one_line
 
@@ -167,10 +168,11 @@ class Attempt:
     async def _socket(self) -> AsyncIterator[socket.socket]:
         """A connection to the endpoint or the proxy; every address tried is kept."""
         self.stage = Stage.PROXY if self.proxy else Stage.TCP
-        with self._timed("tcp"):
-            connected = await self._step("tcp", dial(self._places, self.connections))
-        if isinstance(connected, DialError):
-            raise self._stop(connected.reason, connected.detail)
+        try:
+            with self._timed("tcp"):
+                connected = await self._step("tcp", dial(self._places, self.connections))
+        except DialError as error:
+            raise self._stop(error.reason, error.detail) from None
         self.address = next(c.address for c in reversed(self.connections) if c.outcome == "connected")
         try:
             yield connected
@@ -195,14 +197,7 @@ class Attempt:
                 await self._step("http", self._ask(sock, handshake))
 
     async def _shake(self, sock: socket.socket, handshake: Handshake, early: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(sock, handshake.start())
-        data = early
-        while not handshake.finished:
-            reply = handshake.feed(data or await receive(sock))
-            data = b""
-            if reply:
-                await loop.sock_sendall(sock, reply)
+        await shake(sock, handshake, early)
         if handshake.reason is Reason.NOT_TLS:
             self.first_bytes = await self._rest_of(sock, handshake.first_bytes)
 
@@ -220,27 +215,16 @@ class Attempt:
 
     async def _ask(self, sock: socket.socket, handshake: Handshake) -> None:
         """One request inside the session; the answer's clock is what it is for."""
-        loop = asyncio.get_running_loop()
         path = read_target(self.endpoint.rows[0].url).path
         request = http_request("HEAD", path, self.endpoint.host, self.endpoint.port, default_port=443)
         sent = self.settings.clock()
-        await loop.sock_sendall(sock, handshake.encrypt(request))
-        head = await self._answer(sock, handshake)
+        try:
+            head, _ = await answer_to(request, Secure(sock, handshake))
+        except EOFError:
+            raise Stop(Stage.HTTP, Reason.CLOSED) from None
+        except (NotHttpError, TooLongError):
+            raise Stop(Stage.HTTP, Reason.CLOSED, "not an HTTP answer") from None
         self.http = http_answer(head, sent, self.settings.clock())
-
-    @staticmethod
-    async def _answer(sock: socket.socket, handshake: Handshake) -> Head:
-        reader, plain = HeadReader(), handshake.decrypt(b"")
-        while plain is not None:
-            try:
-                head = reader.feed(plain)
-            except (NotHttpError, TooLongError):
-                raise Stop(Stage.HTTP, Reason.CLOSED, "not an HTTP answer") from None
-            if head is not None:
-                return head
-            data = await receive(sock)
-            plain = handshake.decrypt(data) if data else None
-        raise Stop(Stage.HTTP, Reason.CLOSED)
 
     # -- the proxy --------------------------------------------------------------------------------------------------
 
@@ -268,24 +252,15 @@ class Attempt:
         raise Stop(Stage.PROXY, _proxy_reason(status), f"status {status}")
 
     async def _connect(self, sock: socket.socket, fields: tuple[str, ...]) -> tuple[Head, bytes]:
-        """CONNECT (RFC 9110 §9.3.6)."""
-        loop = asyncio.get_running_loop()
-        where = f"{bracketed(self.endpoint.host)}:{self.endpoint.port}"
-        lines = (f"CONNECT {where} HTTP/1.1", f"Host: {where}", *fields)
-        await loop.sock_sendall(sock, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
-        reader = HeadReader()
-        while True:
-            data = await receive(sock)
-            if not data:
-                raise Stop(Stage.PROXY, Reason.CLOSED)
-            try:
-                head = reader.feed(data)
-            except NotHttpError:
-                raise Stop(Stage.PROXY, Reason.PROXY_NOT_HTTP) from None
-            except TooLongError:
-                raise Stop(Stage.PROXY, Reason.PROXY_ANSWER_TOO_LONG) from None
-            if head is not None:
-                return head, reader.rest
+        """What the proxy answers, and what came behind that."""
+        try:
+            return await answer_to(connect_request(self.endpoint.host, self.endpoint.port, *fields), Line(sock))
+        except EOFError:
+            raise Stop(Stage.PROXY, Reason.CLOSED) from None
+        except NotHttpError:
+            raise Stop(Stage.PROXY, Reason.PROXY_NOT_HTTP) from None
+        except TooLongError:
+            raise Stop(Stage.PROXY, Reason.PROXY_ANSWER_TOO_LONG) from None
 
     # -- the control ------------------------------------------------------------------------------------------------
 

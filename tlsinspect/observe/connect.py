@@ -73,13 +73,13 @@ async def receive(sock: socket.socket, size: int = 65536) -> bytes:
     return data
 
 
-async def dial(places: Sequence[tuple[str, int]], tried: list[Connection]) -> socket.socket | DialError:
+async def dial(places: Sequence[tuple[str, int]], tried: list[Connection]) -> socket.socket:
     """Connect to the first place that answers, each a little after the one before, families taking turns (RFC 8305).
 
-    Every outcome is appended to `tried`.
+    Every outcome is appended to `tried`. Raises DialError.
     """
     if not places:
-        return DialError(Reason.NAME_NOT_FOUND, "no address")
+        raise DialError(Reason.NAME_NOT_FOUND, "no address")
     waiting = _interlaced(places)
     running: set[asyncio.Task[socket.socket | None]] = set()
     try:
@@ -96,7 +96,7 @@ async def dial(places: Sequence[tuple[str, int]], tried: list[Connection]) -> so
                 return connected[0]  # type: ignore[return-value]
     finally:
         await _abandon(running)
-    return _nobody(tried)
+    raise _nobody(tried)
 
 
 async def _abandon(running: set[asyncio.Task[socket.socket | None]]) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from tlsinspect.addresses import is_public
 from tlsinspect.endpoints.target import bracketed, read_target
-from tlsinspect.http1 import BodyReader, Head, HeadReader, NotHttpError, TooLongError, http_request
+from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, http_request
 from tlsinspect.model import Connection, Endpoint, Reason
 from tlsinspect.observe.attempt import Settings
-from tlsinspect.observe.connect import DialError, dial, receive, resolve
+from tlsinspect.observe.connect import DialError, dial, resolve
+from tlsinspect.observe.line import Line, answer_to
 from tlsinspect.observe.route import Proxy
 
 BODY_SHARE = 0.3  # of the deadline
@@ -42,6 +43,8 @@ async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Setting
         return PlainAnswer(reason=Reason.CANCELLED)
     except DialError as error:
         return PlainAnswer(reason=error.reason)
+    except EOFError:
+        return PlainAnswer(reason=Reason.CLOSED)
     except OSError:
         return PlainAnswer(reason=Reason.RESET, address=tried[-1].address if tried else None)
     except Exception:  # noqa: BLE001 - a defect of ours must not lose the other results; it is reported
@@ -57,21 +60,14 @@ async def _ask(
     *fields: str,
 ) -> PlainAnswer:
     # The head has most of the time, so that a body without end cannot cost the answer.
-    async with asyncio.timeout_at(deadline - settings.timeout * BODY_SHARE):
-        sock = await _connected(endpoint, proxy, settings, tried)
-        try:
-            head, begun = await _head(sock, endpoint, proxy, fields)
-        except (NotHttpError, TooLongError):
-            sock.close()
-            return PlainAnswer(address=tried[-1].address, reason=Reason.PROXY_NOT_HTTP)
-        except BaseException:
-            sock.close()
-            raise
-    try:
-        body = await _body(sock, begun, head, deadline)
-    finally:
-        sock.close()
-    return PlainAnswer(head, body, tried[-1].address)
+    with contextlib.ExitStack() as open_until_the_end:
+        async with asyncio.timeout_at(deadline - settings.timeout * BODY_SHARE):
+            line = Line(open_until_the_end.enter_context(await _connected(endpoint, proxy, settings, tried)))
+            try:
+                head, begun = await answer_to(_request(endpoint, proxy, fields), line)
+            except (NotHttpError, TooLongError):
+                return PlainAnswer(address=tried[-1].address, reason=Reason.PROXY_NOT_HTTP)
+        return PlainAnswer(head, await _body(line, begun, head, deadline), tried[-1].address)
 
 
 async def _connected(
@@ -83,39 +79,23 @@ async def _connected(
         places = [place for place in places if is_public(place[0])]
         if not places:
             raise DialError(Reason.NO_ROUTE)
-    sock = await dial(places, tried)
-    if isinstance(sock, DialError):
-        raise sock
-    return sock
+    return await dial(places, tried)
 
 
-async def _head(
-    sock: socket.socket, endpoint: Endpoint, proxy: Proxy | None, fields: tuple[str, ...]
-) -> tuple[Head, bytes]:
-    """Ask, and read the head of the answer; what came of the body already is second."""
-    loop = asyncio.get_running_loop()
+def _request(endpoint: Endpoint, proxy: Proxy | None, fields: tuple[str, ...]) -> bytes:
     path = read_target(endpoint.rows[0].url).path
     # RFC 9112 §3.2.2: a proxy is asked for the whole URL.
     where = f"http://{bracketed(endpoint.host)}:{endpoint.port}{path}" if proxy else path
-    request = http_request("GET", where, endpoint.host, endpoint.port, *fields, default_port=80)
-    await loop.sock_sendall(sock, request)
-    reader = HeadReader()
-    while True:
-        data = await receive(sock)
-        if not data:
-            raise DialError(Reason.CLOSED)
-        head = reader.feed(data)
-        if head is not None:
-            return head, reader.rest
+    return http_request("GET", where, endpoint.host, endpoint.port, *fields, default_port=80)
 
 
-async def _body(sock: socket.socket, begun: bytes, head: Head, deadline: float) -> bytes:
+async def _body(line: Line, begun: bytes, head: Head, deadline: float) -> bytes:
     """The body, as far as MAX_BODY, as far as it comes in time and as far as it is HTTP."""
     reader, body, data = BodyReader(head), b"", begun
     with contextlib.suppress(TimeoutError, OSError, NotHttpError, TooLongError):
         async with asyncio.timeout_at(deadline):
             while True:
                 body += reader.feed(data) if data else b""
-                if reader.complete or len(body) >= MAX_BODY or not (data := await receive(sock)):
+                if reader.complete or len(body) >= MAX_BODY or not (data := await line.receive()):
                     break
     return body[:MAX_BODY]

@@ -8,24 +8,24 @@ from tlsinspect.evidence.answer import Answer
 from tlsinspect.evidence.clock import Bounds, Since, witness
 from tlsinspect.evidence.clockhints import Hints, Told
 from tlsinspect.evidence.gathered import Evidence, anchored_since
-from tlsinspect.judge.establish import Context, Sighting
+from tlsinspect.evidence.sighting import Known, Sighting
 from tlsinspect.model import Basis, FetchOutcome
 from tlsinspect.text import printable
 
 
-def bounds_of(sightings: Sequence[Sighting], context: Context) -> Bounds:
+def bounds_of(sightings: Sequence[Sighting], known: Known) -> Bounds:
     """Bounds on true time: from every session whose leaf is proven, from what was signed about proven certificates, and
     from the time service. What nobody proved is not looked at."""
     witnesses = []
     for s in sightings:
         if s.path is None or not s.proven:
             continue
-        live = context.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
+        live = known.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
         told = witness(s.endpoint.host, s.path.leaf.spki_sha256, s.seen.http, s.google) if live else None
         if told is not None:
             witnesses.append(told)
-    since = [*anchored_since(context.evidence, context.trust), *(each for s in sightings for each in _since(s))]
-    return replace(context.bounds, witnesses=tuple(witnesses), since=tuple(since), service=context.evidence.service)
+    since = [*anchored_since(known.evidence, known.trust), *(each for s in sightings for each in _since(s))]
+    return replace(known.bounds, witnesses=tuple(witnesses), since=tuple(since), service=known.evidence.service)
 
 
 def _since(sighting: Sighting) -> Iterator[Since]:
@@ -50,12 +50,12 @@ def _title(answer: Answer) -> str:
     return f"{what} of {printable(title_of(answer.issuer))}"
 
 
-def hints_of(sightings: Sequence[Sighting], context: Context) -> Hints:
+def hints_of(sightings: Sequence[Sighting], known: Known) -> Hints:
     """What may tell the time without proving it."""
     genuine = {s.path.leaf.spki_sha256: s for s in sightings if s.path is not None and s.google and _completed(s)}
     leaves = [s.path.not_after for s in genuine.values() if s.path is not None]
     lists = []
-    if _just_fetched(context.evidence):
+    if _just_fetched(known.evidence):
         answers = [a for s in genuine.values() for learnt in s.learnt for a in learnt.answers if a.authentic]
         lists = [a.next_update for a in answers if a.next_update is not None]
     told = [
@@ -63,7 +63,7 @@ def hints_of(sightings: Sequence[Sighting], context: Context) -> Hints:
         for s in sightings
         if s.seen.http is not None and s.seen.http.date is not None and not s.proven
     ]
-    return Hints(tuple(leaves), tuple(lists), (*context.evidence.told, *told), context.evidence.synchronised)
+    return Hints(tuple(leaves), tuple(lists), (*known.evidence.told, *told), known.evidence.synchronised)
 
 
 def _just_fetched(evidence: Evidence) -> bool:
