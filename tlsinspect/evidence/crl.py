@@ -48,7 +48,7 @@ class Crl:
     @cached_property
     def _fields(self) -> "_Fields | None":
         try:
-            return _read(self.body)
+            return quietly(_read, self.body)
         except REFUSALS:
             return None
 
@@ -104,7 +104,7 @@ class Crl:
         if problem is not None:
             return replace(said, problem=problem)
         try:
-            return _listing(fields, certificate, said)
+            return quietly(_listing, fields, certificate, said)
         except REFUSALS:
             return replace(said, problem=RevocationReason.MALFORMED)
 
@@ -174,7 +174,7 @@ def _read(body: Buffer) -> _Fields:
         slim.issuer.public_bytes(),
         slim.last_update_utc,
         slim.next_update_utc,
-        quietly(lambda: slim.extensions),
+        slim.extensions,
     )
 
 
@@ -184,7 +184,7 @@ _EXTENSIONS = 0xA0
 def _slim(signed: SignedDer, *fields: bytes) -> x509.CertificateRevocationList:
     """cryptography's reading of a CRL of just these fields."""
     tbs = der.encoded(der.SEQUENCE, *fields)
-    return quietly(x509.load_der_x509_crl, der.encoded(der.SEQUENCE, tbs, signed.algorithm_der, signed.signature_der))
+    return x509.load_der_x509_crl(der.encoded(der.SEQUENCE, tbs, signed.algorithm_der, signed.signature_der))
 
 
 # -- may it be used? -------------------------------------------------------------------------------------------------
