@@ -376,10 +376,11 @@ def test_what_was_not_given_is_not_known(recorded: Callable[..., dict[str, Any]]
     assert [status["reason"] for status in recorded()["revocation"]] == ["offline", "offline"]
 
 
-def test_garbage_for_a_list_is_malformed(recorded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    (tmp_path / "garbage").write_bytes(b"<html>blocked</html>")
-    found = recorded("--crl", str(tmp_path / "garbage"))
-    assert [status["reason"] for status in found["revocation"]] == ["malformed", "malformed"]
+@pytest.mark.parametrize("option", ["--crl", "--ocsp"])
+def test_a_page_for_a_list_makes_no_sense(option: str, tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"<html>blocked</html>")
+    assert "page: holds no" in refused("classify", str(CERTIFICATES / "google-like.pem"), "--host", HOST,
+                                       option, str(tmp_path / "page"))  # fmt: skip
 
 
 def at(time: str) -> Outcome:

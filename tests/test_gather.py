@@ -533,8 +533,8 @@ USELESS = {
     "page": Useless(lambda *_: page(), RevocationReason.BLOCK_PAGE, "revocation-block-page"),
     "page with 403": Useless(lambda *_: page("403 Forbidden"), RevocationReason.BLOCK_PAGE, "revocation-block-page"),
     "page without a type": Useless(lambda *_: PAGE, RevocationReason.BLOCK_PAGE, "revocation-block-page"),
-    "missing": Useless(lambda *_: failing("404 Not Found"), RevocationReason.UNREACHABLE),
-    "broken": Useless(lambda *_: failing("500 Oops"), RevocationReason.UNREACHABLE),
+    "missing": Useless(lambda *_: failing("404 Not Found"), RevocationReason.REFUSED),
+    "broken": Useless(lambda *_: failing("500 Oops"), RevocationReason.REFUSED),
     "reset": Useless(lambda *_: lambda peer, _: peer.reset(), RevocationReason.UNREACHABLE),
     "elsewhere": Useless(
         lambda *_: lambda peer, _: send(peer, b"", "Location: http://169.254.169.254/latest/", status="302 Found"),

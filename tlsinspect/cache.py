@@ -92,10 +92,20 @@ class Cache:
             return f"{self.folder} cannot be used ({error})"
 
     def get(self, trust_id: str, issuer_key: str, url: str) -> list[Body]:
-        """What is kept for this key, newest first: usually one object, or none. The folder is read once: what other
-        processes put there since is found by the next run."""
-        mine = sorted(self._by_key().get(_key(trust_id, issuer_key, url), ()), key=lambda f: f.stamp, reverse=True)
-        return [body for file in mine if (body := _read(file.path, MAX_SIZE)) is not None]
+        """What is kept for this key, newest first: usually one object, or none. The folder is read once, and again
+        where another process has replaced what was there."""
+        key = _key(trust_id, issuer_key, url)
+        bodies: list[Body | None] = []
+        for _ in range(3):
+            bodies = self._bodies(key)
+            if None not in bodies:
+                break
+            self._known = None
+        return [body for body in bodies if body is not None]
+
+    def _bodies(self, key: str) -> list[Body | None]:
+        mine = sorted(self._by_key().get(key, ()), key=lambda f: f.stamp, reverse=True)
+        return [_read(file.path, MAX_SIZE) for file in mine]
 
     def _by_key(self) -> dict[str, list[_File]]:
         if not self._is_safe():

@@ -17,7 +17,7 @@ from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds
 from tlsinspect.evidence.sighting import Sighting
-from tlsinspect.fetch import Fetcher
+from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
 from tlsinspect.gather.port80 import Port80
 from tlsinspect.gather.shelf import Shelf
@@ -155,7 +155,7 @@ class Run:
         found = self.port80.reached
         rows = dict.fromkeys((*self.profile.endpoints, *found))  # the profile's in its order, then the others
         reached = tuple(found[e] for e in rows if e in found)
-        portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal), "")
+        portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal and r.listed), "")
         context = Context(
             self.trust,
             self._bounds(finished),
@@ -244,7 +244,14 @@ def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> R
     profile = load_profile(options["profile"]) if targets is None else read_targets(targets, trust.is_google_name)
     settings = Settings(options["timeout"], read_resolve(options["resolve"]), clock=options["clock"])
     route, allow_private = routing(options["proxy"]), options["allow_private_fetch"]
-    fetcher = Fetcher(settings, route, trust.may_fetch_from, allow_private=allow_private, offline=options["offline"])
+    fetcher = Fetcher(
+        settings,
+        route,
+        trust.may_fetch_from,
+        limits=Limits.within(options["timeout"]),
+        allow_private=allow_private,
+        offline=options["offline"],
+    )
     shelf = Shelf(fetcher, Cache() if options["cache"] else None, trust.facts.sha256)
     return Run(
         profile,

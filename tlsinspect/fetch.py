@@ -54,6 +54,12 @@ class Limits:
     time: int = 1024
     at_once: int = 8
     fetches: int = 200  # in a run
+    run_bytes: int = 256 * 1024 * 1024  # of bodies in a run: they are kept until its end
+
+    @classmethod
+    def within(cls, timeout: float) -> "Limits":
+        """For scans whose attempts may take `timeout` seconds: no fetch takes longer, all of them at most thrice."""
+        return cls(seconds=min(cls.seconds, timeout), run_seconds=min(cls.run_seconds, 3 * timeout))
 
     def size(self, purpose: Purpose) -> int:
         return {"ocsp": self.ocsp, "crl": self.crl, "issuer": self.issuer, "time": self.time}[purpose]
@@ -155,7 +161,7 @@ class Fetcher:
         self._allow_private, self._offline = allow_private, offline
         self._purse = _Purse(limits.run_seconds)
         self._at_once = asyncio.Semaphore(limits.at_once)
-        self._begun = 0
+        self._begun = self._kept = 0  # fetches, and bytes of their bodies
         self._shared: dict[tuple[str, Purpose], _Shared] = {}
         self._dead: dict[tuple[str, int], tuple[FetchOutcome, str]] = {}
 
@@ -221,6 +227,8 @@ class Fetcher:
             return errand.ended(FetchOutcome.NO_TIME, f"{self._limits.run_seconds:g} s of fetching in this run")
         if self._begun == self._limits.fetches:
             return errand.ended(FetchOutcome.NO_TIME, f"{self._begun} fetches in this run")
+        if self._kept >= self._limits.run_bytes:
+            return errand.ended(FetchOutcome.NO_TIME, f"{self._kept} bytes fetched in this run")
         self._begun += 1
         body, outcome, detail = None, FetchOutcome.FETCHED, ""
         deadline = min(begun + self._limits.seconds, empty)
@@ -235,7 +243,12 @@ class Fetcher:
             outcome, detail = FetchOutcome.UNREACHABLE, _lost(error)
         except Exception as defect:  # noqa: BLE001 - see `failed`
             return errand.failed(defect, now() - begun)
+        self._kept += len(body or b"")
         return errand.ended(outcome, detail, body=body, seconds=now() - begun)
+
+    def give_up(self, host: str, port: int) -> None:
+        """This place was seen to be silent: asking it for an object would be waiting once more."""
+        self._dead.setdefault((host, port), (FetchOutcome.TIMEOUT, "it was silent before"))
 
     def _silence(self, error: Exception, journal: Journal, *, cut_off: bool) -> tuple[FetchOutcome, str]:
         """Nobody is there, or nobody answered in time: that place is not asked again in this run. One that began to

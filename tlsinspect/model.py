@@ -267,7 +267,7 @@ class RevocationReason(StrEnum):
     OTHER_CERTIFICATE = "other-certificate"  # an OCSP answer about somebody else
     UNKNOWN_CERTIFICATE = "unknown-certificate"  # the responder says it does not know the certificate
     WRONG_NONCE = "wrong-nonce"
-    REFUSED = "refused"  # an OCSP error status: tryLater, unauthorized …
+    REFUSED = "refused"  # an OCSP error status (tryLater, unauthorized …), or an HTTP status other than 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +403,7 @@ class ClockEstimate:
     lo: datetime
     hi: datetime | None
     sources: tuple[str, ...] = ()  # what made the bounds
+    sure: bool = True  # more than one party's word; a single leaf's may be a thief's
     assumed_hi: datetime | None = None  # where nothing bounds it from above: if Google serves nothing expired
     hints: tuple[str, ...] = ()  # sentences that prove nothing and decide nothing
 

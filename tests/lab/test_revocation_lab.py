@@ -118,8 +118,8 @@ ROWS = [
     Row(What.UNAUTHORIZED, (), ("unknown refused",)),
     Row(What.PAGE, ("unknown block-page",), ("unknown block-page",)),
     Row(What.FORBIDDEN_PAGE, ("unknown block-page",), ("unknown block-page",)),
-    Row(What.ERROR, ("unknown unreachable",), ("unknown unreachable",)),
-    Row(What.MISSING, ("unknown unreachable",), ("unknown unreachable",)),
+    Row(What.ERROR, ("unknown refused",), ("unknown refused",)),
+    Row(What.MISSING, ("unknown refused",), ("unknown refused",)),
     Row(What.ZEROS, ("unknown too-large",), ("unknown too-large",)),
     # Zeros begin no object: nobody has to read the last of them to know that.
     Row(What.ENDLESS, ("unknown too-large", "unknown malformed"), ("unknown too-large", "unknown malformed")),

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         trust=trust,
         authority=arguments.authority,
         crls=[crl for name in arguments.crl for crl in read_crls(name)],
-        ocsp=[read_bytes(name) for name in arguments.ocsp],
+        ocsp=[read_answer(name) for name in arguments.ocsp],
         witness=arguments.witness,
     )
     with destination(arguments.output) as out:
@@ -61,7 +61,17 @@ def read_crls(name: str) -> list[bytes]:
         found = [base64.b64decode(b"".join(body.split()), validate=True) for body in _PEM_CRL.findall(raw)]
     except ValueError:
         raise UsageError(f"{name}: broken PEM") from None
+    if not found and raw[:1] != b"\x30":  # every list begins with a SEQUENCE
+        raise UsageError(f"{name}: holds no revocation list, in PEM or in DER")
     return found or [raw]
+
+
+def read_answer(name: str) -> bytes:
+    """An OCSP answer, DER. Raises UsageError."""
+    raw = read_bytes(name)
+    if raw[:1] != b"\x30":
+        raise UsageError(f"{name}: holds no OCSP answer in DER")
+    return raw
 
 
 def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:

@@ -232,9 +232,8 @@ class Bounds:
             return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=("chosen by the caller",))
         hosts = sorted({w.host for w in self._kept if w.google})
         service = (TIME_SERVICE,) if self.service else ()
-        return ClockEstimate(
-            self.local, lo=interval.lo, hi=interval.hi, sources=(*service, *(f"Date of {host}" for host in hosts))
-        )
+        sources = (*service, *(f"Date of {host}" for host in hosts))
+        return ClockEstimate(self.local, lo=interval.lo, hi=interval.hi, sources=sources, sure=interval.sure)
 
 
 def _camps(witnesses: Iterable[Witness]) -> list[Camp]:

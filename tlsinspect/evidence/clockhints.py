@@ -142,7 +142,7 @@ def hypotheses(local: datetime, lo: datetime, hi: datetime) -> Sequence[str]:
 
 def _of_hours(local: datetime, lo: datetime, hi: datetime) -> Sequence[str]:
     quarters = range(-14 * 4, 14 * 4 + 1)
-    found = next((q for q in quarters if q and _fits(local - timedelta(minutes=15 * q), lo, hi)), None)
+    found = next((q for q in quarters if abs(q) > 1 and _fits(local - timedelta(minutes=15 * q), lo, hi)), None)
     if found is None:
         return ()
     hours, minutes = divmod(abs(found) * 15, 60)

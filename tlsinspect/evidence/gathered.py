@@ -13,7 +13,7 @@ from tlsinspect.evidence.clock import Since, Witness
 from tlsinspect.evidence.clockhints import Told
 from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.ocsp import ocsp_url
-from tlsinspect.evidence.revocation import TELLING, answers, sources, status
+from tlsinspect.evidence.revocation import answers, sources, status
 from tlsinspect.model import Fetch, FetchOutcome, Observation, RevocationReason, RevocationStatus
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
@@ -80,7 +80,7 @@ def _nothing(fetches: Sequence[Fetch], *, named: bool, given: bool) -> Answer:
     """Why there is no answer."""
     failed = [fetch for fetch in fetches if fetch.outcome in _REASONS]
     if failed:
-        telling = min(failed, key=lambda fetch: TELLING.index(_REASONS[fetch.outcome]))
+        telling = min(failed, key=lambda fetch: list(_REASONS).index(fetch.outcome))
         reason = _REASONS[telling.outcome]
         return Answer("", reason, detail=_sentence(telling, reason))
     if given:
@@ -101,27 +101,23 @@ def anchored_since(evidence: Evidence, trust: Trust) -> tuple[Since, ...]:
     return tuple(found)
 
 
+# Why an object that was asked for did not come, the most telling first.
 _REASONS: dict[FetchOutcome, RevocationReason] = {
     FetchOutcome.BLOCK_PAGE: RevocationReason.BLOCK_PAGE,
-    FetchOutcome.TOO_LARGE: RevocationReason.TOO_LARGE,
-    FetchOutcome.FORBIDDEN_SCHEME: RevocationReason.FORBIDDEN,
-    FetchOutcome.FORBIDDEN_HOST: RevocationReason.FORBIDDEN,
     FetchOutcome.FORBIDDEN_ADDRESS: RevocationReason.FORBIDDEN,
     FetchOutcome.FORBIDDEN_REDIRECT: RevocationReason.FORBIDDEN,
+    FetchOutcome.FORBIDDEN_HOST: RevocationReason.FORBIDDEN,
+    FetchOutcome.FORBIDDEN_SCHEME: RevocationReason.FORBIDDEN,
+    FetchOutcome.TOO_LARGE: RevocationReason.TOO_LARGE,
     FetchOutcome.ENCODED: RevocationReason.MALFORMED,
+    FetchOutcome.STATUS: RevocationReason.REFUSED,
+    FetchOutcome.NOT_HTTP: RevocationReason.UNREACHABLE,
+    FetchOutcome.PROXY: RevocationReason.UNREACHABLE,
+    FetchOutcome.UNREACHABLE: RevocationReason.UNREACHABLE,
+    FetchOutcome.TIMEOUT: RevocationReason.UNREACHABLE,
+    FetchOutcome.NO_TIME: RevocationReason.UNREACHABLE,
+    FetchOutcome.INTERNAL: RevocationReason.UNREACHABLE,
     FetchOutcome.OFFLINE: RevocationReason.OFFLINE,
-    **dict.fromkeys(
-        (
-            FetchOutcome.UNREACHABLE,
-            FetchOutcome.TIMEOUT,
-            FetchOutcome.STATUS,
-            FetchOutcome.NOT_HTTP,
-            FetchOutcome.PROXY,
-            FetchOutcome.NO_TIME,
-            FetchOutcome.INTERNAL,
-        ),
-        RevocationReason.UNREACHABLE,
-    ),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tlsinspect.evidence.sighting import Sighting
+from tlsinspect.fetch import Limits
 from tlsinspect.gather.named import current_hosts, named_hosts
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
@@ -14,10 +15,12 @@ from tlsinspect.observe.route import DIRECT, Routing
 from tlsinspect.reachability import reachability, reached_by
 from tlsinspect.trust import Trust
 
+PATIENCE = Limits().seconds
+
 
 @dataclass
 class Port80:
-    """`reached` holds the listed rows as they come in, and the named ones once `ask_named` has ended."""
+    """`reached` holds every row as it comes in; which of them certificates name is known once `ask_named` has ended."""
 
     trust: Trust
     routing: Routing
@@ -25,7 +28,6 @@ class Port80:
     shelf: Shelf
     allow_private: bool = False  # go where certificates lead, whatever the address
     reached: dict[Endpoint, Reachability] = field(default_factory=dict)
-    _early: dict[str, Reachability] = field(default_factory=dict)  # of hosts that certificates will probably name
 
     async def ask_listed(self, endpoint: Endpoint) -> None:
         """Ask a row of the profile, wherever its name leads: that is what is to be found out."""
@@ -37,42 +39,52 @@ class Port80:
         """Ask the revocation hosts of today while the handshakes are waited for: afterwards it would cost time."""
         hosts = {e.host for e in listed}
         likely = [e for e in current_hosts(self.trust) if e.host not in hosts]
-        for answer in await together(map(self._ask_named, likely), self.shelf.defects):
-            if answer is not None:
-                self._early[answer.endpoint.host] = answer
+        await together(map(self._ask_unlisted, likely), self.shelf.defects)
+
+    async def _ask_unlisted(self, endpoint: Endpoint) -> None:
+        answer = await self._ask_named(endpoint)
+        if answer is not None:
+            self.reached[endpoint] = replace(answer, listed=False)
 
     async def ask_named(self, sightings: Sequence[Sighting]) -> None:
         """The hosts that received certificates name, where asking them for an object has not told already."""
-        named, listed = named_hosts(sightings), {e.host for e in self.reached}
-        found = {e: self._early.get(e.host) for e in named if e.host not in listed}
-        silent = [e for e, answer in found.items() if answer is None and self.shelf.asked_at(e.host) is None]
-        found.update(zip(silent, await together(map(self._ask_named, silent), self.shelf.defects), strict=True))
-        hosts = {e.host for e in named}
-        for endpoint, asked in (*self.reached.items(), *found.items()):
-            answer = self._by_fetching(endpoint, asked)
-            if answer is not None:
-                self.reached[endpoint] = replace(
-                    answer, endpoint=endpoint, listed=endpoint not in found, named=endpoint.host in hosts
-                )
+        named, known = {e.host: e for e in named_hosts(sightings)}, {e.host for e in self.reached}
+        more = [e for host, e in named.items() if host not in known and self.shelf.asked_at(host) is None]
+        await together(map(self._ask_unlisted, more), self.shelf.defects)
+        known = {e.host for e in self.reached}
+        rows = {**self.reached, **{e: None for host, e in named.items() if host not in known}}
+        for endpoint, answer in rows.items():
+            told = self._by_fetching(endpoint, answer)
+            if told is not None:
+                listed = answer is not None and answer.listed
+                self.reached[endpoint] = replace(told, listed=listed, named=endpoint.host in named)
 
     async def _ask_named(self, endpoint: Endpoint) -> Reachability | None:
-        """Addresses that are not out there are left alone: no user named this host."""
-        return await self._ask(endpoint, replace(self.settings, public_only=not self.allow_private))
+        """No user named this host: addresses that are not out there are left alone, through a proxy none but the
+        allow-list is asked for, and it is not waited for longer than for a fetch."""
+        proxied = self.routing.proxy_for(endpoint.host, endpoint.tls) is not None
+        if proxied and not self.trust.may_fetch_from(endpoint.host):
+            return None
+        timeout = min(self.settings.timeout, PATIENCE)
+        return await self._ask(endpoint, replace(self.settings, timeout=timeout, public_only=not self.allow_private))
 
     async def _ask(self, endpoint: Endpoint, settings: Settings) -> Reachability | None:
         proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
         answer = await ask_plainly(endpoint, proxy, settings)
         if answer.reason is Reason.CANCELLED:
             return None
-        if answer.head is not None and answer.head.date is not None:
-            self.shelf.tell(endpoint.host, answer.head.date, settings.clock())
+        if answer.reason is Reason.TIMEOUT and proxy is None:
+            self.shelf.fetcher.give_up(endpoint.host, endpoint.port)
+        head = answer.head
+        if head is not None and head.date is not None and head.status != 407:  # which would be the proxy's word
+            self.shelf.tell(endpoint.host, head.date, settings.clock())
         return reachability(endpoint, proxy.route if proxy else DIRECT, answer, self.trust)
 
-    def _by_fetching(self, endpoint: Endpoint, asked: Reachability | None) -> Reachability | None:
-        """What a fetch from the host says, where that is more than `asked` says."""
+    def _by_fetching(self, endpoint: Endpoint, answer: Reachability | None) -> Reachability | None:
+        """What a fetch from the host says, where that is more than its answer."""
         fetch = self.shelf.asked_at(endpoint.host)
         if fetch is None:
-            return asked
+            return answer
         signed = fetch.url in self.shelf.signed
-        tells_more = signed or asked is None or fetch.outcome is FetchOutcome.FORBIDDEN_ADDRESS
-        return reached_by(endpoint, fetch, signed=signed) if tells_more else asked
+        tells_more = signed or answer is None or fetch.outcome is FetchOutcome.FORBIDDEN_ADDRESS
+        return reached_by(endpoint, fetch, signed=signed) if tells_more else answer

@@ -18,7 +18,13 @@ from tlsinspect.model import Fetch, FetchOutcome
 from tlsinspect.observe.systemclock import synchronised
 
 _ENOUGH = 8  # who tell the time and prove nothing
-_NOT_ASKED = (FetchOutcome.CACHED, FetchOutcome.OFFLINE, FetchOutcome.NO_TIME)
+_NOT_ASKED = (
+    FetchOutcome.CACHED,
+    FetchOutcome.OFFLINE,
+    FetchOutcome.NO_TIME,
+    FetchOutcome.FORBIDDEN_HOST,
+    FetchOutcome.FORBIDDEN_SCHEME,
+)
 
 
 @dataclass

@@ -30,7 +30,7 @@ def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Findin
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
     found = [*_asked_time(context), *_intercepted(judged.assessments), *_clock(context)]
-    portal = next((r for r in reached if r.portal), None)
+    portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
         return (*found, finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"}))

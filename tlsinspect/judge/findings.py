@@ -174,12 +174,13 @@ _UNKNOWN = {
 
 def _revocation(established: Established) -> Iterator[Finding]:
     """What is known of the revocation of each certificate below the anchor: one finding a kind of answer."""
+    if established.facts.revoked:
+        return  # the row of the table says that, and what the others are is in the assessment
     said: dict[str, list[RevocationStatus]] = {}
     for status in established.revocation:
         code = "not-revoked" if status.state is Revocation.GOOD else "revocation-unavailable"
         code = _UNKNOWN.get(status.reason, code) if status.reason and status.state is Revocation.UNKNOWN else code
-        if status.state is not Revocation.REVOKED:  # a row of the table says that
-            said.setdefault(code, []).append(status)
+        said.setdefault(code, []).append(status)
     for code, statuses in said.items():
         certificates = ", ".join(f'"{status.subject}"' for status in statuses)
         reasons = ", ".join(dict.fromkeys(str(status.reason) for status in statuses if status.reason))

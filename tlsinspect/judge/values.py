@@ -64,10 +64,23 @@ def values(
         "data_date": context.trust.facts.date,
         "data_age": str(context.trust.age_days(context.bounds.best)),
         "skew": skew_sentence(skew(context.bounds)),
+        **_clock_values(context.bounds.sure),
         **_failure_values(seen, established.answer),
         **_product_values(product),
         **_certificate_values(seen, established, context),
     }
+
+
+def _clock_values(sure: bool) -> dict[str, str]:
+    """Whoever stole an expired key would have a victim set his clock back: by one host's word nobody should."""
+    if sure:
+        words = "the clock of this machine is wrong", "Set this machine's date and time"
+    else:
+        words = (
+            "by the clock of this host alone that of this machine is wrong",
+            "Compare this machine's date and time with another clock before you change it",
+        )
+    return dict(zip(("clock_words", "clock_remedy"), words, strict=True))
 
 
 def _expected(endpoint: Endpoint, context: Context) -> str:

@@ -208,7 +208,8 @@ def _true_time(report: Report) -> str:
             before = f", and before {clock.assumed_hi:%Y-%m-%d} if Google serves nothing expired"
         return f"not proven; really after {clock.lo:%Y-%m-%d %H:%M}Z ({sources}){before}"
     middle, width = clock.lo + (clock.hi - clock.lo) / 2, (clock.hi - clock.lo).total_seconds() / 2
-    return f"{middle:%Y-%m-%d %H:%M:%S}Z ± {max(1, round(width))} s really ({sources})"
+    really = "really" if clock.sure else "by a single host"
+    return f"{middle:%Y-%m-%d %H:%M:%S}Z ± {max(1, round(width))} s {really} ({sources})"
 
 
 _WELL = {Reach.SIGNED_OBJECT: "signed object", Reach.ANSWERS: "answers"}
@@ -247,7 +248,7 @@ def _ending(report: Report) -> Iterator[RenderableType]:
         yield Text(conclusion.sentence, style="bold" if conclusion.severity is Severity.HIGH else "")
     bad = [a for a in report.assessments if a.verdict is not Verdict.GENUINE]
     if report.assessments and not bad:
-        stand_in = " by the stand-in you named" if report.trust.stand_in else ""
+        stand_in = ", judged by the stand-in you named" if report.trust.stand_in else ""
         yield Text(f"Every host is reached untouched{stand_in}.", style="bold")
     for remedy in _remedies(bad):
         yield Text(f"→ {remedy}")
