@@ -1229,6 +1229,42 @@ def test_a_listed_host_may_be_named_too(world: World) -> None:
     assert reached == {"c.pki.goog": (True, True), "o.pki.goog": (False, True)}
 
 
+def test_what_is_listed_nowhere_and_named_by_nobody_is_reported_too(world: World) -> None:
+    """Everything is intercepted: whether the revocation hosts of today can be reached is worth knowing all the same."""
+    world.serve(HOST, world.lab.public.issue([HOST]).alone())
+    reached = {r.endpoint.host: (r.listed, r.named) for r in world.look().reachability}
+    assert reached == {"c.pki.goog": (False, False), "o.pki.goog": (False, False)}
+
+
+@pytest.mark.parametrize("status", ["302 Found", "511 Network Authentication Required"])
+def test_a_revocation_host_proves_no_captive_portal(world: World, status: str) -> None:
+    """Nobody asked for it: what it answers is no word about the hosts that somebody did ask for."""
+
+    def away(peer: Peer, _: Request) -> None:
+        send(peer, b"", "Location: http://login.hotel.example/", status=status)
+
+    world.port80.replies["c.pki.goog/*"] = away
+    world.serve(HOST, world.lab.google.wr2.issue([HOST]))
+    world.serve(OTHER, world.lab.google.wr2.issue([THIRD]))
+    report = world.look()
+    assert {host: a.verdict for host, a in by_host(report).items()} == {HOST: "genuine", OTHER: "wrong-host"}
+    assert "portal-on-network" not in {c.code for c in report.conclusions}
+
+
+def test_a_host_that_was_silent_is_not_waited_for_again(world: World) -> None:
+    world.port80.replies["c.pki.goog/"] = Waiting()
+    world.serve(HOST, world.lab.google.wr2.issue([HOST]))
+    report = world.look(timeout=0.7)
+    fetch = fetch_of(report, WR2_CRL)
+    assert (fetch.outcome, fetch.detail) == (FetchOutcome.TIMEOUT, "it was silent before")
+    assert not world.port80.of("c.pki.goog")
+
+
+def test_no_fetch_takes_longer_than_an_attempt_may() -> None:
+    assert (Limits.within(1.0).seconds, Limits.within(1.0).run_seconds) == (1.0, 3.0)
+    assert Limits.within(60.0) == Limits()
+
+
 @pytest.mark.parametrize("place", ["c.pki.goog", "C.PKI.goog", "c.pki.goog:80", "c.pki.goog."])
 def test_a_host_is_the_same_however_a_certificate_writes_it(world: World, place: str) -> None:
     """What was fetched from it says that it can be reached."""
