@@ -17,11 +17,14 @@ def wording() -> dict[str, Any]:
     return tomllib.loads(files("tlsinspect.judge").joinpath("wording.toml").read_text(encoding="utf-8"))
 
 
+LONGEST = 600  # characters of one value: several sentences of our own, or a very long name
+
+
 class _Values(dict[str, str]):
     """Escapes what is asked for, and only that."""
 
     def __getitem__(self, key: str) -> str:
-        return printable(self.get(key, "unknown"))
+        return printable(self.get(key, "unknown"), LONGEST)
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
