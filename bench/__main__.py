@@ -11,6 +11,7 @@ NAMES = {
     "startup": "import and --version beside an empty Python",
     "scan": "CPU of a scan beside a bare loop of handshakes",
     "judging": "a path judged beside cryptography's verify()",
+    "proof": "revocation and timestamps of a certificate",
     "revocation": "a CRL of 50 MB, the first time and again",
     "hostile": "thousands of endpoints, one in twenty hostile",
     "latency": "the gwsmo profile at 50 ms",
