@@ -236,6 +236,27 @@ def crl(  # noqa: PLR0913 - one for each field
     return signed(tbs, signer.key, outer) + after
 
 
+def crl_of(*fields: bytes) -> bytes:
+    """One of just these fields, after the version and the algorithm."""
+    return signed(encoded(SEQUENCE, integer(1), ECDSA_SHA256, *fields), place().ca.key, ECDSA_SHA256)
+
+
+def long_list() -> list[bytes]:
+    """Entries of other certificates: more than are read one by one."""
+    return [entry(1 << 158 | i) for i in range(8000)]
+
+
+def printable(common_name: str) -> bytes:
+    """A name whose text is a PrintableString; cryptography writes UTF8String."""
+    attribute = encoded(SEQUENCE, oid("2.5.4.3"), encoded(0x13, common_name.encode()))
+    return encoded(SEQUENCE, encoded(SET, attribute))
+
+
+def kept_from(date: bytes | datetime, critical: bool = False) -> bytes:
+    """ExpiredCertsOnCRL."""
+    return extension("2.5.29.60", general(date) if isinstance(date, datetime) else date, critical)
+
+
 def scope(
     full: Sequence[x509.GeneralName] | None = None,
     relative: x509.RelativeDistinguishedName | None = None,
@@ -320,6 +341,11 @@ def by_key(party_: Party) -> bytes:
 
 def by_name(party_: Party) -> bytes:
     return encoded(0xA1, party_.name.public_bytes())
+
+
+def cutoff(date: bytes | datetime) -> bytes:
+    """The archive cut-off of a single answer."""
+    return extension("1.3.6.1.5.5.7.48.1.6", general(date) if isinstance(date, datetime) else date)
 
 
 def answer(

@@ -63,9 +63,9 @@ from tests.revocation_cases import (
 from tlsinspect.certificate import Certificate
 from tlsinspect.der import MalformedError, dotted, elements, encoded, integer
 from tlsinspect.errors import UsageError
-from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.answer import Answer, outlived
 from tlsinspect.evidence.crl import Crl
-from tlsinspect.evidence.ocsp import ocsp_request, ocsp_url
+from tlsinspect.evidence.ocsp import _issuer_hashes, ocsp_request, ocsp_url
 from tlsinspect.evidence.revocation import TELLING, answers, check_revocation, sources, status
 from tlsinspect.evidence.signedobject import is_signed_object
 from tlsinspect.lab.pki import resigned
@@ -287,7 +287,7 @@ def crl_cases() -> Mapping[str, Case]:
         "key usage of cRLSign alone": _with_usage("good", usage(crl_sign=True)),
         # extensions
         "version 1": one(MALFORMED, crl(version=b"", extensions=[])),
-        "version 1, listed": one(MALFORMED, crl(entry(), version=b"", extensions=[])),
+        "version 1, listed": one("revoked", crl(entry(), version=b"", extensions=[])),
         "version 1 with extensions": one(MALFORMED, crl(version=b"")),
         "version 3": one(MALFORMED, crl(version=b"\x02\x01\x02")),
         "no extensions": one(MALFORMED, crl(extensions=[])),
@@ -312,9 +312,6 @@ def crl_cases() -> Mapping[str, Case]:
         ),
         "two reasons": one(
             MALFORMED, crl(entry(SERIAL, NOW - DAY, because(Named.superseded), because(Named.remove_from_crl)))
-        ),
-        "a reason nobody has": one(
-            MALFORMED, crl(entry(SERIAL, NOW - DAY, make.extension("2.5.29.21", b"\x0a\x01\x07")))
         ),
         "authority key id of another": one("good", crl(also=[of(x509.AuthorityKeyIdentifier(b"other", None, None))])),
         # scope
@@ -438,7 +435,142 @@ def crl_cases() -> Mapping[str, Case]:
             STALE, crls=(crl(*others()), crl(entry(), this=NOW - 9 * DAY, until=NOW - DAY))
         ),
     }
-    return {**rows, **kinds_of_keys()}
+    return {**rows, **kinds_of_keys(), **odd_cases(), **ended_cases(), **form_cases()}
+
+
+# What may stand where a reason belongs; the certificate is revoked, for no cause that has a name.
+NO_REASONS = {
+    "that is not used": b"\x0a\x01\x07",
+    "nobody has": b"\x0a\x01\x0b",
+    "far off": b"\x0a\x01\x2a",
+    "as an INTEGER": b"\x02\x01\x01",
+    "of two octets": b"\x0a\x02\x00\x01",
+    "without an octet": b"\x0a\x00",
+    "that is empty": b"",
+    "and more": b"\x0a\x01\x01\x00",
+}
+
+
+def odd_cases() -> dict[str, Case]:
+    """What the authority should not have written, and still says who is revoked."""
+    listed = {
+        f"a reason {what}": entry(SERIAL, NOW - DAY, make.extension("2.5.29.21", value))
+        for what, value in NO_REASONS.items()
+    } | {
+        "an invalidity date by UTCTime": entry(SERIAL, NOW - DAY, make.extension("2.5.29.24", utc(NOW - DAY))),
+        "an invalidity date that is none": entry(SERIAL, NOW - DAY, make.extension("2.5.29.24", b"")),
+        "no extensions in their sequence": encoded(0x30, integer(SERIAL), utc(NOW - DAY), encoded(0x30)),
+    }
+    lists: dict[str, dict[str, Any]] = {
+        "no number": {"extensions": [of(x509.AuthorityKeyIdentifier(b"id", None, None))]},
+        "no extensions": {"extensions": []},
+        "a critical number": {"extensions": [of(x509.CRLNumber(7), critical=True)]},
+        "a negative number": {"extensions": [make.extension("2.5.29.20", integer(-1))]},
+        "a number that is none": {"extensions": [make.extension("2.5.29.20", b"\x05\x00")]},
+        "a number in no octets": {"extensions": [make.extension("2.5.29.20", b"")]},
+        "a number in too many octets": {"extensions": [make.extension("2.5.29.20", b"\x02\x02\x00\x01")]},
+        "version 1": {"version": b"", "extensions": []},
+        "version 1 with extensions": {"version": b""},
+        "nextUpdate before thisUpdate": {"this": NOW + 2 * MINUTE, "until": NOW + MINUTE},
+    }
+    return {
+        **{f"{what}, listed": one("revoked", crl(*others(), body)) for what, body in listed.items()},
+        **{f"{what}, listed": one("revoked", crl(*others(), entry(), **o)) for what, o in lists.items()},
+        **{f"{what}, others listed": one(MALFORMED, crl(*others(), **o)) for what, o in lists.items()},
+    }
+
+
+def ended_cases() -> dict[str, Case]:
+    """The certificate had ended when the list was made."""
+    ended = leaf(end=NOW - 2 * HOUR)
+    rows = {
+        "": one(SCOPE, crl(*others())),
+        ", listed": one("revoked", crl(entry())),
+        ", listed from tomorrow": one(SCOPE, crl(entry(SERIAL, NOW + DAY))),
+        ", stale": one(unknown("stale"), crl(until=NOW - 30 * MINUTE)),
+        " later": one("good", crl(this=NOW - 2 * HOUR)),
+        " a second ago": one(SCOPE, crl(this=NOW - 2 * HOUR + timedelta(seconds=1))),
+        ", kept on the list": one("good", crl(also=[make.kept_from(NOW - DAY)])),
+        ", kept on the list from then": one("good", crl(also=[make.kept_from(NOW - 2 * HOUR)])),
+        ", kept on the list, critical": one("good", crl(also=[make.kept_from(NOW - DAY, critical=True)])),
+        ", later ones kept": one(SCOPE, crl(also=[make.kept_from(NOW - HOUR)])),
+        ", kept since no date": one(SCOPE, crl(also=[make.kept_from(b"")])),
+        ", kept since a date by UTCTime": one(SCOPE, crl(also=[make.kept_from(utc(NOW - DAY))])),
+        ", kept since the 31st of February": one(SCOPE, crl(also=[make.kept_from(b"\x18\x0f20260231000000Z")])),
+    }
+    return {f"the certificate had ended{what}": replace(case, certificate=ended) for what, case in rows.items()}
+
+
+def form_cases() -> dict[str, Case]:
+    """Signed by the authority, and not DER or not in order: what such a list does not name, it may name after all."""
+    name, dates, number = (
+        place().ca.name.public_bytes(),
+        [utc(NOW - HOUR), utc(NOW + DAY)],
+        encoded(0xA0, encoded(0x30, NUMBER)),
+    )
+    listed, octets = encoded(0x30, entry()), integer(SERIAL)[2:]
+    padded = encoded(0x30, b"\x02", bytes([len(octets) + 1]), b"\0", octets, utc(NOW - DAY))
+    long_form = encoded(0x30, b"\x02\x81", bytes([len(octets)]), octets, utc(NOW - DAY))
+    one_for_true = encoded(0x30, make.oid("1.2.3.4"), b"\x01\x01\x01", b"\x04\x00")
+    long = make.long_list()
+    lists = {
+        "a serial with an octet too many": [*others(), padded],
+        "a serial with a long length": [*others(), long_form],
+        "an entry with a long length": [b"\x30\x81" + entry()[1:]],
+        "an entry of indefinite length": [b"\x30\x80" + entry()[2:] + b"\0\0", *others()],
+        "an empty serial": [*others(), encoded(0x30, b"\x02\x00", utc(NOW))],
+        "garbage": [b"\xff" * 40],
+        "numbers": [integer(3), integer(4)],
+        "our number": [integer(SERIAL)],
+        "a set": [encoded(0x31, integer(SERIAL), utc(NOW - DAY))],
+        "another's entry without a date": [encoded(0x30, integer(5)), *others()],
+        "another's entry with a date that is none": [entry(5, encoded(0x17, b"261331000000Z"))],
+        "another's entry with one thing more": [encoded(0x30, integer(5), utc(NOW), encoded(0x30), integer(5))],
+        "1 for TRUE": [entry(77, NOW - DAY, one_for_true)],
+        "FALSE written out": [entry(77, NOW - DAY, encoded(0x30, make.oid("1.2.3.4"), b"\x01\x01\x00\x04\x00"))],
+        "many, a serial with an octet too many": [*long, padded],
+        "many, a serial with a long length": [*long, long_form],
+        "many, garbage": [b"\xff" * 400_000],
+        "many, numbers": [integer(3)] * 100_000,
+        "many, a set of ours": [*long, encoded(0x31, integer(SERIAL), utc(NOW - DAY))],
+    }
+    orders = {
+        "list behind the extensions": [name, *dates, number, listed],
+        "list between the dates": [name, dates[0], listed, dates[1], number],
+        "list before the dates": [name, listed, *dates, number],
+        "list as a set": [name, *dates, encoded(0x31, entry()), number],
+        "list twice": [name, *dates, listed, listed, number],
+        "extensions twice": [name, *dates, number, number],
+        "three dates": [name, *dates, dates[1], number],
+        "no date": [name, number],
+        "no name": [*dates, number],
+        "another tag": [name, *dates, encoded(0xA1, encoded(0x30, NUMBER))],
+    }
+    million = encoded(0x30, make.printable("A")[2:] * 1_000_000)
+    return {
+        "many": one("good", crl(*long)),
+        "many, listed": one("revoked", crl(*long, entry(), *others())),
+        "many, critical extension of another": one(STRANGER, crl(*long, entry(77, NOW - DAY, STRANGE))),
+        "many, our serial inside another's": one(
+            "good", crl(*long, entry((SERIAL << 32) | 5), entry((7 << 120) | SERIAL))
+        ),
+        **{f"listing {what}": one(MALFORMED, crl(*entries)) for what, entries in lists.items()},
+        **{f"order: {what}": one(MALFORMED, make.crl_of(*fields)) for what, fields in orders.items()},
+        "order: as it should be": one("revoked", make.crl_of(name, *dates, listed, number)),
+        # Sizes, before and after the signature is looked at.
+        "a name of a million parts": one(MALFORMED, make.crl_of(million, *dates, number)),
+        "60 kB of extensions": one("good", crl(also=[make.extension("1.2.3.4", bytes(60_000))])),
+        "70 kB of extensions": one(MALFORMED, crl(also=[make.extension("1.2.3.4", bytes(70_000))])),
+        "70 kB of algorithm": one(MALFORMED, crl(algorithm=encoded(0x30, make.UNKNOWN_OID, encoded(4, bytes(70_000))))),
+        "extensions that cannot be read": one(MALFORMED, crl(also=[b"\x05\x00"])),
+        "extensions that cannot be read, of our namesake": one(
+            unknown("bad-signature"), crl(extensions=[NUMBER, NUMBER], by=place().namesake)
+        ),
+        "extensions that cannot be read, listed": one(MALFORMED, crl(entry(), extensions=[NUMBER, NUMBER])),
+        "a scope that is none, listed": one(MALFORMED, crl(entry(), also=[make.extension("2.5.29.28", b"", True)])),
+        "a key id that is none": one("good", crl(also=[make.extension("2.5.29.35", b"none")])),
+        "a delta of no number": one(SCOPE, crl(also=[make.extension("2.5.29.27", b"none", True)])),
+    }
 
 
 def _nested(depth: int) -> bytes:
@@ -720,7 +852,98 @@ def ocsp_cases() -> Mapping[str, Case]:
         "stale CRL, refused OCSP": Case(unknown("stale"), crls=(crl(until=NOW - HOUR),), ocsp=(make.refusal(3),)),
         "revoked in one response, good in another": Case("revoked", ocsp=(answer(), answer(single(revoked())))),
     }
-    return rows
+    return {**rows, **more_of_delegates(good), **ended_answers(), **large_answers()}
+
+
+def more_of_delegates(good: Party) -> dict[str, Case]:
+    """Of whom the authority says something itself; and those with more than one certificate."""
+    ca, number = place().ca, good.certificate.serial_number
+    theirs = answer(by=good, certificates=[good])
+    loss, later = (answer(single(revoked(date), id=cert_id(number))) for date in (NOW - DAY, NOW + DAY))
+    second = delegate()
+    key = ec.generate_private_key(ec.SECP256R1())
+    old, new = delegate(key=key, begin=NOW - 20 * DAY, end=NOW - DAY), delegate(key=key)
+    unfit = delegate(key=key, eku=False, end=NOW + 300 * DAY)
+    printed = encoded(0xA1, make.printable("Issuing CA"))
+
+    def sent(*certificates: Party) -> bytes:
+        return answer(by=new, certificates=certificates)
+
+    return {
+        "delegate revoked by OCSP": Case(UNAUTHORISED, ocsp=(theirs, loss)),
+        "delegate revoked by OCSP, told first": Case(UNAUTHORISED, ocsp=(loss, theirs)),
+        "delegate revoked by OCSP, and CRL good": Case("good", ocsp=(theirs, loss), crls=(crl(),)),
+        "delegate revoked by OCSP tomorrow": Case("good", ocsp=(theirs, later)),
+        "delegate revoked by OCSP of the stranger": Case(
+            "good", ocsp=(theirs, answer(single(revoked(), id=cert_id(number)), by=place().stranger))
+        ),
+        "delegate revoked by OCSP of our namesake": Case(
+            "good", ocsp=(theirs, answer(single(revoked(), id=cert_id(number)), by=place().namesake))
+        ),
+        "delegate revoked by its own word": by("good", good, single(), single(revoked(), id=cert_id(number))),
+        "delegate revoked by another's word": Case(
+            "good", ocsp=(theirs, answer(single(revoked(), id=cert_id(number)), by=second, certificates=[second]))
+        ),
+        "delegate good by OCSP": Case("good", ocsp=(theirs, answer(single(id=cert_id(number))))),
+        "delegate revoked by OCSP, saying revoked": Case(
+            UNAUTHORISED, ocsp=(answer(single(revoked()), by=good, certificates=[good]), loss)
+        ),
+        "two of one key, the old first": heard("good", sent(old, new)),
+        "two of one key, the old last": heard("good", sent(new, old)),
+        "two of one key, one without the purpose": heard("good", sent(unfit, new)),
+        "two of one key, the other without the purpose": heard("good", sent(new, unfit)),
+        "two of one key, none fit": heard(UNAUTHORISED, sent(unfit, unfit)),
+        "two of one key, both old": heard(UNAUTHORISED, sent(old, old)),
+        "responder by name in another type": heard("good", answer(responder=printed)),
+        "responder by name in another type, revoked": heard("revoked", answer(single(revoked()), responder=printed)),
+        "responder by name in another type, our namesake": heard(
+            unknown("bad-signature"), answer(by=place().namesake, responder=printed)
+        ),
+        "responder by a name that is none": heard(MALFORMED, answer(responder=encoded(0xA1, b"\x05\x00"))),
+        "responder by no name": heard(UNAUTHORISED, answer(responder=encoded(0xA1, encoded(0x30)))),
+        "responder by a name of 20 kB": heard(
+            UNAUTHORISED, answer(responder=encoded(0xA1, encoded(0x30, make.printable("A")[2:] * 2_000)))
+        ),
+        "nextUpdate before thisUpdate, revoked": heard(
+            "revoked", answer(single(revoked(), this=NOW + 2 * MINUTE, until=NOW + MINUTE))
+        ),
+        "an algorithm nobody knows, of nobody": heard(
+            UNAUTHORISED, answer(algorithm=encoded(0x30, make.UNKNOWN_OID), responder=make.by_key(place().stranger))
+        ),
+        "the issuer's own key in another certificate": heard("good", answer(certificates=[ca])),
+    }
+
+
+def ended_answers() -> dict[str, Case]:
+    """The certificate had ended when the answer was made."""
+    ended = leaf(end=NOW - 2 * HOUR)
+    rows = {
+        "": heard(SCOPE, answer()),
+        ", revoked": heard("revoked", answer(single(revoked()))),
+        ", revoked tomorrow": heard(SCOPE, answer(single(revoked(NOW + DAY)))),
+        ", unknown": heard(unknown("unknown-certificate"), answer(single(UNKNOWN))),
+        " later": heard("good", answer(single(this=NOW - 2 * HOUR))),
+        ", archived": heard("good", answer(single(extensions=[make.cutoff(NOW - DAY)]))),
+        ", archived from then": heard("good", answer(single(extensions=[make.cutoff(NOW - 2 * HOUR)]))),
+        ", archived from later": heard(SCOPE, answer(single(extensions=[make.cutoff(NOW - HOUR)]))),
+        ", archived since no date": heard(SCOPE, answer(single(extensions=[make.cutoff(b"\x05\x00")]))),
+    }
+    return {f"the certificate had ended{what}": replace(case, certificate=ended) for what, case in rows.items()}
+
+
+def large_answers() -> dict[str, Case]:
+    large = delegate(None, x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(20_000)))
+    return {
+        "a megabyte, not quite": heard("good", answer(extensions=[make.extension("1.2.3.4", bytes(1_000_000))])),
+        "more than a megabyte": heard(MALFORMED, answer(extensions=[make.extension("1.2.3.4", bytes(1 << 20))])),
+        "delegate of 20 kB": by(UNAUTHORISED, large),
+        "four thousand of ours": heard("revoked", answer(*[single()] * 4000, single(revoked()))),
+        "a certificate of more than a megabyte": heard(
+            MALFORMED,
+            answer(),
+            certificate=leaf(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(1 << 20))),
+        ),
+    }
 
 
 def _no_singles() -> bytes:
@@ -881,9 +1104,70 @@ def test_broken_certificates_prove_nothing(data: st.DataObject) -> None:
 # -- how it is called ------------------------------------------------------------------------------------------------
 
 
-def test_a_time_needs_a_zone() -> None:
-    with pytest.raises(UsageError):
-        check_revocation(b"", b"", at=datetime(2026, 11, 23))  # noqa: DTZ001 - that is the point
+def closed_map() -> mmap.mmap:
+    found = mmap.mmap(-1, 8)
+    found.close()
+    return found
+
+
+def released_view() -> memoryview:
+    found = memoryview(b"released")
+    found.release()
+    return found
+
+
+MISUSES: dict[str, dict[str, Any]] = {
+    "a time without a zone": {"at": datetime(2026, 11, 23)},  # noqa: DTZ001 - that is the point
+    "a time as text": {"at": "2026-11-23T12:00:00Z"},
+    "a time as a number": {"at": 1_795_000_000},
+    "a date": {"at": NOW.date()},
+    "no time": {"at": None},
+    **{
+        f"{kind}: {what}": {kind: value}
+        for kind in ("crls", "ocsp")
+        for what, value in {
+            "None": None,
+            "text": "list.crl",
+            "a path": Path("list.crl"),
+            "a number": 5,
+            "one object": b"\x30\x00",
+            "one view": memoryview(b"\x30\x00"),
+            "one array": bytearray(b"\x30\x00"),
+            "one map": mmap.mmap(-1, 8),
+            "list of text": ["list.crl"],
+            "list of numbers": [48, 0],
+            "list of paths": [Path("list.crl")],
+            "list of None": [None],
+            "list with one of them": [b"", None],
+            "a closed map": [closed_map()],
+            "a released view": [released_view()],
+        }.items()
+    },
+    **{
+        f"{kind}: {what}": {kind: value}
+        for kind in ("certificate", "issuer", "nonce")
+        for what, value in {
+            "text": "abc",
+            "a number": 5,
+            "a list": [b"abc"],
+            "a closed map": closed_map(),
+            "a released view": released_view(),
+        }.items()
+    },
+    "certificate: None": {"certificate": None},
+    "issuer: an object": {"issuer": place().ca.certificate},
+}
+
+
+@pytest.mark.parametrize("misuse", MISUSES.values(), ids=MISUSES)
+def test_misuse(misuse: dict[str, Any]) -> None:
+    given_: dict[str, Any] = {"certificate": place().leaf.der, "issuer": place().ca.der, "at": NOW, **misuse}
+    certificate, issuer = given_.pop("certificate"), given_.pop("issuer")
+    with pytest.raises(UsageError) as caught:
+        check_revocation(certificate, issuer, **given_)
+    [name] = misuse
+    assert ("time" if name == "at" else name) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_any_zone_will_do() -> None:
@@ -900,10 +1184,25 @@ def test_the_ends_of_time(moment: datetime) -> None:
     Case("", ocsp=(answer(),), at=moment).status()
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_buffers(kind: Callable[[bytes], bytes]) -> None:
-    found = check_revocation(place().leaf.der, place().ca.der, at=NOW, crls=[kind(crl(entry()))])
-    assert found.state is Revocation.REVOKED
+def mapped(octets: bytes) -> mmap.mmap:
+    found = mmap.mmap(-1, len(octets))
+    found.write(octets)
+    return found
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, mapped])
+def test_buffers(kind: Callable[[bytes], Any]) -> None:
+    leaf_, ca, gone = kind(place().leaf.der), kind(place().ca.der), single(revoked())
+    assert check_revocation(leaf_, ca, at=NOW, crls=[kind(crl(entry()))]).state is Revocation.REVOKED
+    told = [kind(answer(gone, extensions=[nonce()]))]
+    assert check_revocation(leaf_, ca, at=NOW, ocsp=told, nonce=kind(NONCE)).state is Revocation.REVOKED
+
+
+def test_whatever_can_be_gone_through() -> None:
+    leaf_, ca = place().leaf.der, place().ca.der
+    for many in (tuple, list, set, iter, lambda bodies: (body for body in bodies)):
+        assert check_revocation(leaf_, ca, at=NOW, crls=many([crl(entry())])).state is Revocation.REVOKED
+        assert check_revocation(leaf_, ca, at=NOW, ocsp=many([answer()])).state is Revocation.GOOD
 
 
 def test_a_mapped_file(tmp_path: Path) -> None:
@@ -912,8 +1211,54 @@ def test_a_mapped_file(tmp_path: Path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
         found = check_revocation(place().leaf.der, place().ca.der, at=NOW, crls=[body])
         assert found.state is Revocation.REVOKED
-    # Nothing holds on to it, and closed it is as good as nothing.
-    assert said(check_revocation(place().leaf.der, place().ca.der, at=NOW, crls=[body])) == MALFORMED
+    # Nothing holds on to it; and a list that was opened and then closed is as good as nothing.
+    assert Crl(body).issuer_der is None
+
+
+def test_the_last_moment() -> None:
+    """Which is later than any date that a certificate can bear."""
+    last = datetime.max.replace(tzinfo=UTC)
+    assert said(one("", crl(), at=last).status()) == unknown("stale")
+    assert said(one("", crl(entry()), at=last).status()) == STALE
+    assert said(heard("", answer(single(revoked())), at=last).status()) == STALE
+    assert said(one("", crl(algorithm=ECDSA_SHA1), at=last).status()) == WEAK
+
+
+def test_a_certificate_whose_dates_nobody_can_read_has_not_ended() -> None:
+    whole_ = place().leaf.der
+    broken = Certificate(tampered(whole_, utc(NOW + 30 * DAY), encoded(0x17, b"not a date at"[:13])))
+    assert broken.handle is None
+    assert not outlived(NOW, broken, None)
+    assert outlived(NOW, Certificate(leaf(end=NOW - DAY).der), None)
+
+
+def test_one_hash_for_four_thousand_answers() -> None:
+    """And for certificates of which only the answers differ: what names the issuer is hashed once."""
+    before = _issuer_hashes.cache_info().misses
+    ca = party(named("Hashed CA"), None, AUTHORITY, CA_USAGE)
+    own = party(named("www.example"), ca, serial=SERIAL)
+    body = answer(*[single(id=cert_id(issuer=ca))] * 4000, by=ca)
+    assert heard("good", body, certificate=own, issuer=ca).status().state is Revocation.GOOD
+    assert _issuer_hashes.cache_info().misses == before + 1
+
+
+def test_a_delegate_is_looked_up_once() -> None:
+    """However often it answers; and what does not name it is not read for it."""
+    responder = delegate()
+    body = answer(*[single()] * 1000, by=responder, certificates=[responder])
+    leaf_, ca = Certificate(place().leaf.der), Certificate(place().ca.der)
+    found = answers(leaf_, ca, (), [body, answer()])
+    assert len(found) == 1001
+    assert len({id(each.of_delegate) for each in found if each.delegate}) == 1
+
+
+def test_a_staple_speaks_of_a_delegate_too() -> None:
+    responder = delegate()
+    loss = answer(single(revoked(), id=cert_id(responder.certificate.serial_number)))
+    leaf_, ca = Certificate(place().leaf.der), Certificate(place().ca.der)
+    theirs = answer(by=responder, certificates=[responder])
+    assert said(status(leaf_, answers(leaf_, ca, (), [theirs], [loss]), NOW)) == UNAUTHORISED
+    assert said(status(leaf_, answers(leaf_, ca, (), [loss], [theirs]), NOW)) == UNAUTHORISED
 
 
 def test_the_order_of_sources() -> None:
@@ -948,6 +1293,54 @@ def test_sentences() -> None:
     assert gone.sentence == 'revoked on 2026-11-20 (keyCompromise) by the CRL of "Issuing CA"'
     assert (gone.cause, gone.serial, gone.subject) == ("keyCompromise", "4a5b6c7d8e9fa0b1c2d3e4f5061728", "www.example")
     assert "tryLater" in Case("", ocsp=(make.refusal(3),)).status().sentence
+
+
+FAULTS = {
+    "is of version 1, which knows no numbers": {"crls": [crl(version=b"", extensions=[])]},
+    "has no number": {"crls": [crl(extensions=[])]},
+    "has a critical number": {"crls": [crl(extensions=[of(x509.CRLNumber(7), critical=True)])]},
+    "has a number that is none": {"crls": [crl(extensions=[make.extension("2.5.29.20", integer(-1))])]},
+    "ends before it begins": {"crls": [crl(until=NOW - 2 * HOUR)]},
+    "has extensions that cannot be read": {"crls": [crl(extensions=[NUMBER, NUMBER])]},
+    "lists what cannot be read": {"crls": [crl(listed=encoded(0x30, b"\xff" * 40))]},
+    "is signed in a way not known here": {"crls": [crl(algorithm=encoded(0x30, make.UNKNOWN_OID))]},
+    "does not cover this certificate": {"crls": [crl(also=[scope(cas=True)])]},
+    "rests on SHA-1 or MD5, which proves nothing": {"crls": [crl(extensions=[], algorithm=ECDSA_SHA1)]},
+}
+
+
+@pytest.mark.parametrize("words", FAULTS)
+def test_a_list_that_was_read_is_not_called_unreadable(words: str) -> None:
+    found = check_revocation(place().leaf.der, place().ca.der, at=NOW, crls=FAULTS[words]["crls"])
+    assert found.sentence == f'not known whether it is revoked: the CRL of "Issuing CA" {words}'
+
+
+def test_the_words_for_an_answer() -> None:
+    of_whom = 'not known whether it is revoked: the OCSP answer of "Issuing CA"'
+    ended, weak = leaf(end=NOW - 2 * HOUR), weakly_signed(delegate())
+    for case, words in (
+        (heard("", answer(single(until=NOW - 2 * HOUR))), "ends before it begins"),
+        (heard("", answer(algorithm=encoded(0x30, make.UNKNOWN_OID))), "is signed in a way not known here"),
+        (heard("", answer(extensions=[make.extension("1.2.3.4", bytes(1 << 20))])), "is too large to be read"),
+        (
+            heard("", answer(), certificate=ended),
+            "was made after the certificate had ended, and lists such no more",
+        ),
+        (heard("", answer(by=weak, certificates=[weak])), "rests on SHA-1 or MD5, which proves nothing"),
+        (heard("", answer(algorithm=ECDSA_SHA1)), "rests on SHA-1 or MD5, which proves nothing"),
+    ):
+        assert case.status().sentence == f"{of_whom} {words}"
+
+
+def test_a_reason_that_is_none_is_no_cause() -> None:
+    for value in NO_REASONS.values():
+        found = one("", crl(entry(SERIAL, NOW - DAY, make.extension("2.5.29.21", value)))).status()
+        assert (found.state, found.cause) == (Revocation.REVOKED, "")
+
+
+@pytest.mark.parametrize("reason", [each for each in Named if each is not Named.remove_from_crl])
+def test_every_cause_by_its_name(reason: Named) -> None:
+    assert one("", crl(entry(SERIAL, NOW - DAY, because(reason)))).status().cause == reason.value
 
 
 def test_hostile_names_are_made_harmless() -> None:

@@ -40,6 +40,10 @@ _NOT_OUT_THERE = tuple(
 _TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/96"))
 
 
+# What ISATAP puts before an IPv4 address in the second half of an IPv6 one, whatever its network (RFC 5214 §6.1).
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+
+
 @lru_cache(maxsize=1024)
 def is_public(text: str) -> bool:
     """Whether an address is one that somebody else's certificate may make this machine connect to."""
@@ -48,6 +52,8 @@ def is_public(text: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
+        if int(address) >> 32 & 0xFFFFFFFF in _ISATAP and not is_public(str(_last(address))):
+            return False
         inside = _inside(address)
         if inside:
             return all(is_public(str(each)) for each in inside)
@@ -59,7 +65,11 @@ def is_public(text: str) -> bool:
 def _inside(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
     """The IPv4 addresses that packets to this one end at, or pass."""
     if any(address in network for network in _TRANSLATED):
-        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
+        return (_last(address),)
     if address.teredo is not None:
         return address.teredo
     return (address.sixtofour,) if address.sixtofour is not None else ()
+
+
+def _last(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -4,7 +4,9 @@ Nothing is copied, so that a list of fifty megabytes can be read from a mapped f
 length for each content, never indefinite, and nothing that reaches beyond what holds it (X.690 §10.1).
 """
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from mmap import mmap
 from typing import NamedTuple
 
@@ -102,6 +104,18 @@ def extensions(data: bytes, at: Element) -> tuple[Extension, ...]:
             raise MalformedError("an extension stands twice")
         found[oid] = Extension(oid, critical, data[parts[-1].begin : parts[-1].end])
     return tuple(found.values())
+
+
+_SECONDS = re.compile(rb"[0-9]{14}Z")
+
+
+def generalized_time(value: bytes) -> datetime:
+    """A GeneralizedTime as RFC 5280 §4.1.2.5.2 has it: whole seconds of UTC. Raises ValueError."""
+    found = only(value, GENERALIZED_TIME)
+    content = value[found.begin : found.end]
+    if not _SECONDS.fullmatch(content):
+        raise MalformedError("not a time in whole seconds of UTC")
+    return datetime.strptime(content.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
 def dotted(content: bytes) -> str:

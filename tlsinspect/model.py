@@ -259,10 +259,10 @@ class RevocationReason(StrEnum):
     STALE = "stale"
     NOT_YET_VALID = "not-yet-valid"
     BAD_SIGNATURE = "bad-signature"
-    WEAK_SIGNATURE = "weak-signature"  # SHA-1 or MD5
+    WEAK_SIGNATURE = "weak-signature"  # SHA-1 or MD5, here or on the certificate of whoever signed
     WRONG_ISSUER = "wrong-issuer"
     NOT_AUTHORISED = "not-authorised"  # the signer may not sign this kind of object
-    WRONG_SCOPE = "wrong-scope"  # a delta, indirect or partial CRL that does not speak of this certificate
+    WRONG_SCOPE = "wrong-scope"  # a delta, indirect or partial CRL, or made when the certificate had ended already
     UNKNOWN_EXTENSION = "unknown-extension"  # critical, and not understood here
     OTHER_CERTIFICATE = "other-certificate"  # an OCSP answer about somebody else
     UNKNOWN_CERTIFICATE = "unknown-certificate"  # the responder says it does not know the certificate

@@ -17,24 +17,27 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from tlsinspect import der
-from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, quietly, same_name
+from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, name_from, quietly, same_name
 from tlsinspect.der import Element, MalformedError
-from tlsinspect.evidence.answer import Answer
+from tlsinspect.evidence.answer import BACKWARDS, UNKNOWN_WAY, Answer, outlived
 from tlsinspect.evidence.ocspframe import BY_KEY, BY_NAME, Single, frame
 from tlsinspect.evidence.signature import SignedDer, algorithm_on, signed, weak_from
 from tlsinspect.model import RevocationReason
 
+MAX_RESPONSE = 1 << 20  # octets
 MAX_CERTIFICATES = 8  # embedded in one response
+MAX_NAMING = 16 * 1024  # octets of an embedded certificate or a responder's name: reading them comes before any proof
 MAX_REMEMBERED = 64 * 1024  # octets of a response whose answers are remembered
 
 _DIGESTS = ("sha1", "sha256", "sha384", "sha512")  # of a CertID
 _NONCE = "1.3.6.1.5.5.7.48.1.2"
+_ARCHIVE_CUTOFF = "1.3.6.1.5.5.7.48.1.6"
 _KNOWN = {
     _NONCE,
     "1.3.6.1.5.5.7.48.1.3",  # CRL reference
     "1.3.6.1.5.5.7.48.1.4",  # acceptable responses
     "1.3.6.1.5.5.7.48.1.5",  # no check
-    "1.3.6.1.5.5.7.48.1.6",  # archive cut-off
+    _ARCHIVE_CUTOFF,
     "1.3.6.1.5.5.7.48.1.7",  # service locator
     "1.3.6.1.5.5.7.48.1.8",  # preferred signature algorithms
     "1.3.6.1.5.5.7.48.1.9",  # extended definition of revoked
@@ -65,6 +68,8 @@ def _read(body: bytes, certificate: bytes, issuer: bytes, source: str, nonce: by
     # By their DER, so that certificates read anew find what was answered before.
     asked, authority = Certificate(certificate), Certificate(issuer)
     said = Answer(source, issuer=authority.subject)
+    if len(body) > MAX_RESPONSE:
+        return (replace(said, problem=RevocationReason.MALFORMED, detail="is too large to be read"),)
     try:
         return tuple(_answers(body, asked, authority, said, nonce))
     except REFUSALS:
@@ -87,18 +92,26 @@ def _answers(
         return [replace(said, problem=RevocationReason.OTHER_CERTIFICATE)]
     said = _spoken(replace(said, produced_at=parsed.produced_at_utc), response, issuer)
     problem = said.problem or _wrong(response, nonce)
-    return [_answer(single, replace(said, problem=problem)) for single in mine]
+    return [_answer(single, certificate, replace(said, problem=problem)) for single in mine]
 
 
-def _answer(single: "_Single", said: Answer) -> Answer:
+def _answer(single: "_Single", certificate: Certificate, said: Answer) -> Answer:
     one = single.parsed
     said = replace(said, this_update=one.this_update_utc, next_update=one.next_update_utc)
-    problem = said.problem or next((reason for reason, fails in _UNUSABLE if fails(single)), None)
+    problem = said.problem or (RevocationReason.UNKNOWN_EXTENSION if _has_strange(single.place.extensions) else None)
     if problem is not None:
         return replace(said, problem=problem)
-    if one.certificate_status is not ocsp.OCSPCertStatus.REVOKED:
-        return said
-    return replace(said, revoked_at=one.revocation_time_utc, cause=_cause(one))
+    if one.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
+        said = replace(said, problem=RevocationReason.UNKNOWN_CERTIFICATE)
+    if one.certificate_status is ocsp.OCSPCertStatus.REVOKED:  # which is so, however odd the dates
+        said = replace(said, revoked_at=one.revocation_time_utc, cause=_cause(one))
+    if one.next_update_utc is not None and one.next_update_utc < one.this_update_utc:
+        said = replace(said, problem=RevocationReason.MALFORMED, detail=BACKWARDS)
+    return replace(said, outlived=outlived(one.this_update_utc, certificate, _kept_from(single)))
+
+
+def _kept_from(single: "_Single") -> bytes | None:
+    return next((e.value for e in single.place.extensions if e.oid == _ARCHIVE_CUTOFF), None)
 
 
 def _cause(single: ocsp.OCSPSingleResponse) -> str:
@@ -149,7 +162,8 @@ def _certificates(body: bytes, parts: list[Element]) -> tuple[Certificate, ...]:
         listed = der.only(body, der.SEQUENCE, part.begin, part.end)
         for each in list(der.elements(body, listed.begin, listed.end))[:MAX_CERTIFICATES]:
             try:
-                found.append(Certificate(body[each.start : each.end]))
+                if each.end - each.start <= MAX_NAMING:
+                    found.append(Certificate(body[each.start : each.end]))
             except UnreadableError:
                 continue
     return tuple(found)
@@ -168,20 +182,21 @@ def _is_about(single: ocsp.OCSPSingleResponse, certificate: Certificate, issuer:
     except UnsupportedAlgorithm:
         return False
     ids = (single.issuer_name_hash, single.issuer_key_hash)
-    return digest in _DIGESTS and ids == _issuer_hashes(certificate, issuer, digest)
+    return digest in _DIGESTS and ids == _issuer_hashes(certificate.issuer_der, issuer.spki, digest)
 
 
-def _issuer_hashes(certificate: Certificate, issuer: Certificate, digest: str) -> tuple[bytes, bytes]:
-    parts = (certificate.issuer_der, _key_octets(issuer))
-    name, key = (hashlib.new(digest, part, usedforsecurity=False).digest() for part in parts)
-    return name, key
+@lru_cache(maxsize=256)  # for a response that gives one serial number four thousand times
+def _issuer_hashes(name: bytes, spki: bytes, digest: str) -> tuple[bytes, bytes]:
+    """Raises MalformedError."""
+    of_name, of_key = (hashlib.new(digest, each, usedforsecurity=False).digest() for each in (name, _key_octets(spki)))
+    return of_name, of_key
 
 
-def _key_octets(certificate: Certificate) -> bytes:
+def _key_octets(spki: bytes) -> bytes:
     """The subjectPublicKey without tag, length and number of unused bits. Raises MalformedError."""
-    whole = der.only(certificate.spki, der.SEQUENCE)
-    _, key = der.elements(certificate.spki, whole.begin, whole.end, most=2)
-    return certificate.spki[key.begin + 1 : key.end]
+    whole = der.only(spki, der.SEQUENCE)
+    _, key = der.elements(spki, whole.begin, whole.end, most=2)
+    return spki[key.begin + 1 : key.end]
 
 
 # -- who signed it ---------------------------------------------------------------------------------------------------
@@ -191,7 +206,8 @@ def _spoken(said: Answer, response: _Response, issuer: Certificate) -> Answer:
     """What is said, with who says it and for how long that counts."""
     signer = _signer(response, issuer)
     if isinstance(signer, RevocationReason):
-        return replace(said, problem=signer)
+        unknown = signer is RevocationReason.BAD_SIGNATURE and response.signed.algorithm is None
+        return replace(said, problem=signer, detail=UNKNOWN_WAY if unknown else "")
     weak = weak_from(response.signed.algorithm)
     if signer is issuer:
         return replace(said, verified=True, weak_from=weak)
@@ -207,22 +223,32 @@ def _spoken(said: Answer, response: _Response, issuer: Certificate) -> Answer:
 
 def _signer(response: _Response, issuer: Certificate) -> Certificate | RevocationReason:
     """Who made the signature and may have made it (RFC 6960 §4.2.2.2), or why nobody is known to."""
-    named = [c for c in (issuer, *response.certificates) if _is_named(response.responder, c)]
-    problem = RevocationReason.BAD_SIGNATURE if named else RevocationReason.NOT_AUTHORISED
-    for candidate in named:
-        if response.signed.made_by(candidate.spki):
-            lack = None if candidate is issuer else _lacks_authority(candidate, issuer)
-            if lack is None:
-                return candidate
-            problem = lack
-    return problem
+    is_named = _by_key if response.responder[0] == BY_KEY else _by_name
+    named = [c for c in (issuer, *response.certificates) if is_named(response.responder, c)]
+    made = [c for c in named if response.signed.made_by(c.spki)]
+    if issuer in made:
+        return issuer
+    lacks = [(_lacks_authority(c, issuer), c) for c in made]
+    # One key may have several certificates; the one that has longest to go is the one in use.
+    authorised = sorted((c for lack, c in lacks if lack is None), key=lambda c: c.not_after)
+    if authorised:
+        return authorised[-1]
+    lacking = [lack for lack, _ in lacks if lack is not None]
+    return lacking[-1] if lacking else RevocationReason.BAD_SIGNATURE if named else RevocationReason.NOT_AUTHORISED
 
 
-def _is_named(responder: bytes, certificate: Certificate) -> bool:
-    """Whether this is the ResponderID of `certificate`: its subject, or the SHA-1 of its key."""
-    key = hashlib.sha1(_key_octets(certificate), usedforsecurity=False).digest()
-    by_key = der.encoded(BY_KEY, der.encoded(der.OCTET_STRING, key))
-    return responder in (by_key, der.encoded(BY_NAME, certificate.subject_der))
+def _by_key(responder: bytes, certificate: Certificate) -> bool:
+    """Whether this is the SHA-1 of the certificate's key."""
+    key = hashlib.sha1(_key_octets(certificate.spki), usedforsecurity=False).digest()
+    return responder == der.encoded(BY_KEY, der.encoded(der.OCTET_STRING, key))
+
+
+def _by_name(responder: bytes, certificate: Certificate) -> bool:
+    """Whether this is the certificate's subject, by RFC 5280 §7.1. Raises one of REFUSALS."""
+    if responder == der.encoded(BY_NAME, certificate.subject_der):
+        return True
+    name = der.only(responder, BY_NAME)
+    return len(responder) <= MAX_NAMING and same_name(name_from(responder[name.begin :]), certificate.subject)
 
 
 def _lacks_authority(delegate: Certificate, issuer: Certificate) -> RevocationReason | None:
@@ -292,28 +318,14 @@ def _has_strange(extensions: Iterable[der.Extension]) -> bool:
     return any(e.critical and e.oid not in _KNOWN for e in extensions)
 
 
-def _is_backwards(single: _Single) -> bool:
-    until = single.parsed.next_update_utc
-    return until is not None and until < single.parsed.this_update_utc
-
-
-_UNUSABLE: tuple[tuple[RevocationReason, Callable[[_Single], bool]], ...] = (
-    (RevocationReason.UNKNOWN_EXTENSION, lambda single: _has_strange(single.place.extensions)),
-    (RevocationReason.MALFORMED, _is_backwards),
-    (
-        RevocationReason.UNKNOWN_CERTIFICATE,
-        lambda single: single.parsed.certificate_status is ocsp.OCSPCertStatus.UNKNOWN,
-    ),
-)
-
-
 # -- asking ----------------------------------------------------------------------------------------------------------
 
 
 def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
     """The request for `certificate`, DER, as RFC 5019 §2.1 has it: a CertID by SHA-1, and no nonce, so that the answer
     may come from a cache."""
-    hashed = (der.encoded(der.OCTET_STRING, part) for part in _issuer_hashes(certificate, issuer, "sha1"))
+    hashes = _issuer_hashes(certificate.issuer_der, issuer.spki, "sha1")
+    hashed = (der.encoded(der.OCTET_STRING, part) for part in hashes)
     asked = der.encoded(der.SEQUENCE, _SHA1, *hashed, der.integer(certificate.serial))
     for _ in ("Request", "requestList", "TBSRequest", "OCSPRequest"):
         asked = der.encoded(der.SEQUENCE, asked)

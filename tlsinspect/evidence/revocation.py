@@ -6,14 +6,16 @@ anybody who does not: a revocation does not end, but what was said before it can
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from mmap import mmap
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from tlsinspect import der
 from tlsinspect.certificate import REFUSALS, Certificate, UnreadableError, extension, same_name, title_of
 from tlsinspect.der import Buffer
 from tlsinspect.errors import UsageError
@@ -24,33 +26,74 @@ from tlsinspect.evidence.signature import signed
 from tlsinspect.model import Revocation, RevocationReason, RevocationStatus
 from tlsinspect.text import hexadecimal, printable
 
+Octets = Buffer | bytearray | memoryview
+MAX_CERTIFICATE = 1 << 20  # octets
+
 
 def check_revocation(
-    certificate: bytes,
-    issuer: bytes,
+    certificate: Octets,
+    issuer: Octets,
     *,
     at: datetime,
-    crls: Sequence[Buffer | bytearray | memoryview] = (),
-    ocsp: Sequence[bytes] = (),
-    nonce: bytes | None = None,
+    crls: Iterable[Octets] = (),
+    ocsp: Iterable[Octets] = (),
+    nonce: Octets | None = None,
 ) -> RevocationStatus:
     """Whether `certificate`, which `issuer` signed (both DER), is revoked at the time `at`, by RFC 5280 and RFC 6960.
 
     crls: DER, or files mapped into memory. ocsp: responses, DER. nonce: what was sent with the requests, which every
-    response must then repeat. Raises UsageError where `at` has no time zone, and nothing else: bytes that prove nothing
-    give `unknown`, and the reason.
+    response must then repeat. Raises UsageError where something is not of its type, was closed, or `at` has no time
+    zone, and nothing else: bytes that prove nothing give `unknown`, and the reason.
     """
-    if at.utcoffset() is None:
-        raise UsageError("a time to judge at needs a time zone, as in 2026-11-23T12:00:00+00:00")
+    _require_moment(at)
+    asked, signer = _octets(certificate, "certificate"), _octets(issuer, "issuer")
+    sent = None if nonce is None else _octets(nonce, "nonce")
+    lists, responses = _buffers(crls, "crls"), [bytes(body) for body in _buffers(ocsp, "ocsp")]
     try:
-        subject, authority = Certificate(certificate), Certificate(issuer)
+        if max(len(asked), len(signer)) > MAX_CERTIFICATE:
+            raise UnreadableError("no certificate is that long")
+        subject, authority = Certificate(asked), Certificate(signer)
     except UnreadableError:
         return _unknown(RevocationStatus(Revocation.UNKNOWN, RevocationReason.MALFORMED), Answer(""))
     problem = _unrelated(subject, authority)
     if problem is not None:
         return status(subject, [Answer("", problem, issuer=authority.subject)], at)
-    found = answers(subject, authority, [Crl(body) for body in crls], [bytes(body) for body in ocsp], nonce=nonce)
+    found = answers(subject, authority, [Crl(body) for body in lists], responses, nonce=sent)
     return status(subject, found, at)
+
+
+def _require_moment(at: object) -> None:
+    if not isinstance(at, datetime):
+        raise UsageError(f"a time to judge at is a datetime with a time zone, not {_kind(at)}")
+    if at.utcoffset() is None:
+        raise UsageError("a time to judge at needs a time zone, as in 2026-11-23T12:00:00+00:00")
+
+
+def _buffers(given: object, what: str) -> list[Buffer]:
+    if isinstance(given, str | Octets) or not isinstance(given, Iterable):
+        raise UsageError(f"{what} is a list of bytes, one for each object, not {_kind(given)}")
+    return [_buffer(each, f"each of {what}") for each in given]
+
+
+def _octets(given: object, what: str) -> bytes:
+    return bytes(_buffer(given, what))
+
+
+def _buffer(given: object, what: str) -> Buffer:
+    """As it is where it cannot change, or is mapped into memory. Raises UsageError."""
+    try:
+        if isinstance(given, mmap):
+            len(given)  # raises where it was closed
+            return given
+        if isinstance(given, bytes | bytearray | memoryview):
+            return bytes(given)
+    except ValueError:
+        raise UsageError(f"{what} was closed or released before it could be read") from None
+    raise UsageError(f"{what} is bytes, DER, not {_kind(given)}")
+
+
+def _kind(given: object) -> str:
+    return "None" if given is None else f"a value of type {type(given).__name__}"
 
 
 def _unrelated(certificate: Certificate, issuer: Certificate) -> RevocationReason | None:
@@ -75,22 +118,27 @@ def answers(
 ) -> tuple[Answer, ...]:
     """What each object says of `certificate`. That `issuer` signed it is for the caller to know. Where something could
     not be had, add `Answer("", reason, detail=words)`: `status` tells that where nothing better is known."""
-    lists = tuple(crls)
-    found = [
-        said for staple in staples if staple for said in ocsp_answers(staple, certificate, issuer, source="staple")
-    ]
+    lists, stapled, fetched = tuple(crls), [staple for staple in staples if staple], tuple(ocsp)
+    found = [said for body in stapled for said in ocsp_answers(body, certificate, issuer, source="staple")]
     found += [crl.answer(certificate, issuer) for crl in lists]
-    for body in ocsp:
+    for body in fetched:
         found += ocsp_answers(body, certificate, issuer, nonce=nonce)
-    return tuple(_with_delegate(answer, issuer, lists) for answer in found)
+    delegates = {answer.delegate.der: answer.delegate for answer in found if answer.delegate}
+    of = {each: _of_delegate(one, issuer, lists, (*stapled, *fetched)) for each, one in delegates.items()}
+    return tuple(replace(each, of_delegate=of[each.delegate.der]) if each.delegate else each for each in found)
 
 
-def _with_delegate(answer: Answer, issuer: Certificate, crls: Iterable[Crl]) -> Answer:
-    """What the issuer's CRLs say of the delegate that signed an answer."""
-    delegate = answer.delegate
-    if delegate is None or not crls:
-        return answer
-    return replace(answer, of_delegate=tuple(crl.answer(delegate, issuer) for crl in crls))
+def _of_delegate(
+    delegate: Certificate, issuer: Certificate, crls: Iterable[Crl], responses: Iterable[bytes]
+) -> tuple[Answer, ...]:
+    """What the issuer's CRLs and OCSP answers say of a delegate, those that the issuer signed itself: who has lost its
+    key must not vouch for itself, nor for another."""
+    said = [crl.answer(delegate, issuer) for crl in crls]
+    number = der.integer(delegate.serial)
+    for body in responses:
+        if number in body:  # most speak of something else
+            said += [one for one in ocsp_answers(body, delegate, issuer) if one.delegate is None]
+    return tuple(said)
 
 
 # -- what it means at a moment ---------------------------------------------------------------------------------------
@@ -157,7 +205,7 @@ _WHY = {
     RevocationReason.STALE: "the {object} of {issuer} of {since} ran out {until}",
     RevocationReason.NOT_YET_VALID: "the {object} of {issuer} is good from {since} only",
     RevocationReason.BAD_SIGNATURE: "the signature on the {object} is not that of {issuer}",
-    RevocationReason.WEAK_SIGNATURE: "the {object} of {issuer} is signed with SHA-1 or MD5, which proves nothing",
+    RevocationReason.WEAK_SIGNATURE: "the {object} of {issuer} rests on SHA-1 or MD5, which proves nothing",
     RevocationReason.WRONG_ISSUER: "the {object} is not of the issuer, {issuer}",
     RevocationReason.NOT_AUTHORISED: "whoever signed the {object} may not do so for {issuer}",
     RevocationReason.WRONG_SCOPE: "the {object} of {issuer} does not cover this certificate",
@@ -201,13 +249,17 @@ def _revoked(whole: RevocationStatus, answer: Answer) -> RevocationStatus:
 
 def _unknown(whole: RevocationStatus, answer: Answer) -> RevocationStatus:
     reason = whole.reason or RevocationReason.NO_SOURCE
+    fault = answer.fault(reason)
     template = _WHY[reason] if answer.source else _NOTHING_CAME.get(reason, "{detail}")
+    if answer.source and fault:
+        template = "the {object} of {issuer} {fault}"
     why = template.format(
         object=_OBJECTS.get(answer.source),
         issuer=_issuer(answer),
         since=_moment(answer.this_update),
         until=_until(answer),
         detail=answer.detail,
+        fault=fault,
     )
     return _quoting(whole, answer, f"not known whether it is revoked: {why}")
 
