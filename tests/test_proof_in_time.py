@@ -559,26 +559,25 @@ def _spoilt(data: st.DataObject, seeds: Sequence[bytes], inside: Callable[[bytes
     return whole[:at] + bytes((whole[at] ^ data.draw(st.integers(1, 255)),)) + whole[at + 1 :]
 
 
+def _object(
+    data: st.DataObject, held: Sequence[bytes], signed: Sequence[bytes], inside: Callable[[bytes], bytes]
+) -> bytes:
+    how = data.draw(st.sampled_from(["as made", "mutated", "spoilt", "bytes"]))
+    if how == "as made":
+        return data.draw(st.sampled_from(held))
+    if how == "mutated":
+        return _mutated(data, held)
+    if how == "spoilt":
+        return _spoilt(data, signed, inside)
+    return data.draw(st.binary(max_size=200))
+
+
 def _objects(data: st.DataObject, held: Objects) -> tuple[list[bytes], list[bytes]]:
     def crl() -> bytes:
-        how = data.draw(st.sampled_from(["as made", "mutated", "spoilt", "bytes"]))
-        if how == "as made":
-            return data.draw(st.sampled_from(held.crls))
-        if how == "mutated":
-            return _mutated(data, held.crls)
-        if how == "spoilt":
-            return _spoilt(data, held.signed_crls, lambda raw: x509.load_der_x509_crl(raw).tbs_certlist_bytes)
-        return data.draw(st.binary(max_size=200))
+        return _object(data, held.crls, held.signed_crls, lambda raw: x509.load_der_x509_crl(raw).tbs_certlist_bytes)
 
     def answer() -> bytes:
-        how = data.draw(st.sampled_from(["as made", "mutated", "spoilt", "bytes"]))
-        if how == "as made":
-            return data.draw(st.sampled_from(held.ocsp))
-        if how == "mutated":
-            return _mutated(data, held.ocsp)
-        if how == "spoilt":
-            return _spoilt(data, held.signed_ocsp, lambda raw: load_der_ocsp_response(raw).tbs_response_bytes)
-        return data.draw(st.binary(max_size=200))
+        return _object(data, held.ocsp, held.signed_ocsp, lambda raw: load_der_ocsp_response(raw).tbs_response_bytes)
 
     return (
         [crl() for _ in range(data.draw(st.integers(0, 3)))],
