@@ -283,11 +283,19 @@ def _no_thread_is_left() -> object:
     assert set(threading.enumerate()) <= before
 
 
+class _ClosesItself(ssl.SSLSocket):
+    """Where the peer has reset the connection before the session begins, CPython raises and forgets the socket."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def handshake(
     address: tuple[str, int], name: str = HOST, *, tunnel_after: bytes = b"", timeout: float = 10
 ) -> tuple[bytes, bytes]:
     """The leaf that was presented, DER, and the answer to a request; through a proxy if its last words are given."""
     context = ssl.create_default_context()
+    context.sslsocket_class = _ClosesItself
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python 3.11.2 has it set: an end without a word was orderly
     with socket.create_connection(address, timeout=timeout) as plain:
