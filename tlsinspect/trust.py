@@ -8,7 +8,6 @@ of the machine is never read here.
 import base64
 import copy
 import hashlib
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,9 +23,8 @@ from tlsinspect.certificate import Certificate, Name, UnreadableError, folded, n
 from tlsinspect.errors import TrustDataError, UsageError
 from tlsinspect.files import exists, read_bytes
 from tlsinspect.model import TrustFacts
+from tlsinspect.pem import bodies
 
-# No dash stands inside: a pattern that went on past the next one would take quadratic time on a hostile file.
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 MANIFEST = "MANIFEST.toml"
 _FILES = (
     "google_roots.toml",
@@ -45,8 +43,7 @@ _FILES = (
 
 def certificates_in(pem: bytes) -> Iterator[bytes]:
     """The DER of each certificate in `pem`, whatever text stands around them. Raises ValueError on broken base64."""
-    for found in _PEM.finditer(pem):
-        yield base64.b64decode(b"".join(found.group(1).split()), validate=True)
+    return bodies(pem, "CERTIFICATE")
 
 
 class Anchors:

@@ -1,8 +1,6 @@
 """``tlsinspect classify``"""
 
 import argparse
-import base64
-import re
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -10,12 +8,11 @@ from tlsinspect.cli.output import destination, read_time
 from tlsinspect.errors import UsageError
 from tlsinspect.files import read_bytes
 from tlsinspect.model import Assessment
+from tlsinspect.pem import bodies
 from tlsinspect.recorded import classify
 from tlsinspect.report import assessment_status
 from tlsinspect.report.as_json import classification
-from tlsinspect.trust import Trust, certificates_in
-
-_PEM_CRL = re.compile(rb"-----BEGIN X509 CRL-----([^-]+)-----END X509 CRL-----")
+from tlsinspect.trust import Trust
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,27 +39,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_chain(name: str) -> list[bytes]:
     """The certificates of a PEM or DER file, or of standard input for ``-``. Raises UsageError."""
-    raw = read_bytes(name)
-    try:
-        found = list(certificates_in(raw))
-    except ValueError:
-        raise UsageError(f"{name}: broken PEM") from None
-    if found:
-        return found
-    if raw[:1] != b"\x30":  # every certificate begins with a SEQUENCE
-        raise UsageError(f"{name}: holds no certificate, in PEM or in DER")
-    return [raw]
+    return _read(name, "CERTIFICATE", "certificate")
 
 
 def read_crls(name: str) -> list[bytes]:
     """The revocation lists of a file, DER: every one in PEM, or the file itself. Raises UsageError."""
+    return _read(name, "X509 CRL", "revocation list")
+
+
+def _read(name: str, label: str, what: str) -> list[bytes]:
     raw = read_bytes(name)
     try:
-        found = [base64.b64decode(b"".join(body.split()), validate=True) for body in _PEM_CRL.findall(raw)]
+        found = list(bodies(raw, label))
     except ValueError:
         raise UsageError(f"{name}: broken PEM") from None
-    if not found and raw[:1] != b"\x30":  # every list begins with a SEQUENCE
-        raise UsageError(f"{name}: holds no revocation list, in PEM or in DER")
+    if not found and raw[:1] != b"\x30":  # each of them begins with a SEQUENCE
+        raise UsageError(f"{name}: holds no {what}, in PEM or in DER")
     return found or [raw]
 
 
