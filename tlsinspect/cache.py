@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-Body: TypeAlias = bytes | mmap.mmap
+from tlsinspect.der import Buffer
 
 MAX_SIZE = 256 * 1024 * 1024  # of all objects together
 MAX_OBJECTS = 2000
@@ -91,11 +91,11 @@ class Cache:
         except (OSError, ValueError) as error:
             return f"{self.folder} cannot be used ({error})"
 
-    def get(self, trust_id: str, issuer_key: str, url: str) -> list[Body]:
+    def get(self, trust_id: str, issuer_key: str, url: str) -> list[Buffer]:
         """What is kept for this key, newest first: usually one object, or none. The folder is read once, and again
         where another process has replaced what was there."""
         key = _key(trust_id, issuer_key, url)
-        bodies: list[Body | None] = []
+        bodies: list[Buffer | None] = []
         for _ in range(3):
             bodies = self._bodies(key)
             if None not in bodies:
@@ -103,7 +103,7 @@ class Cache:
             self._known = None
         return [body for body in bodies if body is not None]
 
-    def _bodies(self, key: str) -> list[Body | None]:
+    def _bodies(self, key: str) -> list[Buffer | None]:
         mine = sorted(self._by_key().get(key, ()), key=lambda f: f.stamp, reverse=True)
         return [_read(file.path, MAX_SIZE) for file in mine]
 
@@ -121,7 +121,7 @@ class Cache:
         trust_id: str,
         issuer_key: str,
         url: str,
-        body: Body,
+        body: Buffer,
         *,
         kind: str,
         this_update: datetime,
@@ -263,7 +263,7 @@ def _is_ours(seen: os.stat_result, is_kind: Any) -> bool:
     return os.name == "nt" or (seen.st_uid == os.getuid() and not seen.st_mode & _OTHERS_MAY_WRITE)
 
 
-def _read(path: Path, limit: int) -> Body | None:
+def _read(path: Path, limit: int) -> Buffer | None:
     """A file of ours; None where there is none that may be read."""
     try:
         if os.name == "nt" and path.is_symlink():
@@ -279,7 +279,7 @@ def _read(path: Path, limit: int) -> Body | None:
         return None
 
 
-def _write(path: Path, content: Body, until: datetime) -> None:
+def _write(path: Path, content: Buffer, until: datetime) -> None:
     """Write a file that is there whole or not at all."""
     import tempfile
 

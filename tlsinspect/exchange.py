@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, TypeAlias
+from typing import IO
 
+from tlsinspect.der import Buffer
 from tlsinspect.endpoints.target import Target, is_address
 from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, connect_request, http_request
 from tlsinspect.model import Connection, FetchOutcome, Route
@@ -30,8 +31,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _BLOCKING = (403, 451, 503, 511)  # statuses with which block pages come
 _BLANK = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n\f\v"  # byte order marks and spaces
 _LOOK = 1024  # bytes after which the first that is not blank is no longer waited for
-
-Body: TypeAlias = bytes | mmap.mmap
 
 
 class Ending(Exception):  # noqa: N818 - it ends a fetch, nothing is wrong with the program
@@ -79,7 +78,7 @@ class Question:
     is_object: bool  # DER or PEM, which shows in its first byte
 
 
-async def ask(question: Question, journal: Journal) -> Body | None:
+async def ask(question: Question, journal: Journal) -> Buffer | None:
     """The body of the answer; None where it is elsewhere, as the journal says. Raises Ending, DialError, OSError."""
     proxy = question.proxy
     try:
@@ -90,7 +89,7 @@ async def ask(question: Question, journal: Journal) -> Body | None:
         return await _ask_once(question, journal, proxy.authorization)
 
 
-async def _ask_once(question: Question, journal: Journal, *credentials: str) -> Body | None:
+async def _ask_once(question: Question, journal: Journal, *credentials: str) -> Buffer | None:
     target, proxy = question.target, question.proxy
     async with _connected(question, journal) as sock:
         if target.tls:
@@ -228,7 +227,7 @@ class _Kept:
         """Neither DER nor PEM where it should be, whatever is still to come."""
         return self._is_object and self.is_clear and self.sign not in (b"0", b"-")
 
-    def take(self) -> Body:
+    def take(self) -> Buffer:
         if self.is_garbage:
             return bytes(self._memory[:GARBAGE])
         if self._file is None:
@@ -248,7 +247,7 @@ def _unkept(error: OSError) -> Ending:
     return Ending(FetchOutcome.TOO_LARGE, f"cannot be kept: {one_line(error)}")
 
 
-async def _body(line: Line, head: Head, rest: bytes, question: Question, journal: Journal) -> Body:
+async def _body(line: Line, head: Head, rest: bytes, question: Question, journal: Journal) -> Buffer:
     page = (head.get("content-type") or "").lower().startswith("text/html")
     if page and head.status in (200, *_BLOCKING):
         raise Ending(FetchOutcome.BLOCK_PAGE)

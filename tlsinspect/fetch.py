@@ -24,17 +24,16 @@ from typing import Literal, TypeAlias
 from urllib.parse import urljoin
 
 from tlsinspect.addresses import is_public
+from tlsinspect.der import Buffer
 from tlsinspect.endpoints.target import Target, read_target
 from tlsinspect.errors import UsageError
-from tlsinspect.exchange import MAX_LOCATION, Body, Ending, Journal, Question, ask
+from tlsinspect.exchange import MAX_LOCATION, Ending, Journal, Question, ask
 from tlsinspect.http1 import Head
 from tlsinspect.model import Fetch, FetchOutcome, Reason
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.connect import DialError, resolve
 from tlsinspect.observe.route import DIRECT, Proxy, Routing
 from tlsinspect.text import one_line
-
-__all__ = ["Body", "Fetched", "Fetcher", "Limits", "Purpose"]
 
 MAX_URL = 4096
 _PORTS = (80, 443)  # of hosts on the allow-list
@@ -71,7 +70,7 @@ class Fetched:
     it. `sent` and `received` are the local clock around the last exchange."""
 
     fetch: Fetch
-    body: Body | None
+    body: Buffer | None
     head: Head | None
     sent: datetime
     received: datetime
@@ -86,7 +85,7 @@ class _Errand:
     journal: Journal
 
     def ended(
-        self, outcome: FetchOutcome, detail: str = "", *, body: Body | None = None, seconds: float = 0.0
+        self, outcome: FetchOutcome, detail: str = "", *, body: Buffer | None = None, seconds: float = 0.0
     ) -> Fetched:
         seen = self.journal
         fetch = Fetch(
@@ -265,7 +264,7 @@ class Fetcher:
 
     # -- one redirect ------------------------------------------------------------------------------------------------
 
-    async def _follow(self, target: Target, errand: _Errand) -> Body:
+    async def _follow(self, target: Target, errand: _Errand) -> Buffer:
         body = await self._ask(target, errand)
         if body is None:
             body = await self._ask(self._redirected(target, errand.journal.location), errand)
@@ -290,7 +289,7 @@ class Fetcher:
 
     # -- one question ------------------------------------------------------------------------------------------------
 
-    async def _ask(self, target: Target, errand: _Errand) -> Body | None:
+    async def _ask(self, target: Target, errand: _Errand) -> Buffer | None:
         """The body of what is at `target`; None where it is elsewhere."""
         journal = errand.journal
         proxy = self._routing.proxy_for(target.host, target.tls)

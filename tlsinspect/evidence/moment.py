@@ -20,7 +20,7 @@ def bounds_of(sightings: Sequence[Sighting], known: Known) -> Bounds:
     for s in sightings:
         if s.path is None or not s.proven:
             continue
-        live = known.basis is Basis.LIVE and s.seen.tls is not None and s.seen.tls.completed
+        live = known.basis is Basis.LIVE and _completed(s)
         told = witness(s.endpoint.host, s.path.leaf.spki_sha256, s.seen.http, s.google) if live else None
         if told is not None:
             witnesses.append(told)

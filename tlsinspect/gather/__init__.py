@@ -144,10 +144,9 @@ class Gatherer:
 
     def _keep_issuers(self, sighting: Sighting) -> None:
         """Keep the authorities that completed a proven path for later runs."""
-        path = sighting.path
-        if path is None or not (sighting.proven and path.completed):
+        if sighting.path is None or not sighting.path.completed:
             return
-        for child, parent in zip(path.certificates[:-1], path.certificates[1:], strict=True):
+        for child, parent in sighting.pairs:
             url = self.shelf.issuer_from(parent)
             if url is not None:
                 self.shelf.keep(

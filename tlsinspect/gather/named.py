@@ -31,9 +31,7 @@ def _endpoint(target: Target) -> Endpoint:
 
 
 def _targets(sighting: Sighting) -> Iterator[Target]:
-    if sighting.path is None or not sighting.google:
-        return
-    for certificate in sighting.path.certificates[:-1]:
+    for certificate, _ in sighting.pairs if sighting.google else ():
         named = sources(certificate)
         for url in (*named.crl, *named.ocsp):
             try:

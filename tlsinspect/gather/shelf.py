@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tlsinspect.cache import Cache
 from tlsinspect.certificate import Certificate
+from tlsinspect.der import Buffer
 from tlsinspect.endpoints.target import read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.answer import LIFE
@@ -13,7 +14,7 @@ from tlsinspect.evidence.clock import Witness
 from tlsinspect.evidence.clockhints import Told
 from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.gathered import Evidence
-from tlsinspect.fetch import Body, Fetched, Fetcher, Purpose
+from tlsinspect.fetch import Fetched, Fetcher, Purpose
 from tlsinspect.model import Fetch, FetchOutcome
 from tlsinspect.observe.systemclock import synchronised
 
@@ -44,7 +45,7 @@ class Shelf:
     defects: list[str] = field(default_factory=list)  # of tlsinspect itself, while it asked
     service: Witness | None = None
     synchronised: bool | None = field(default_factory=synchronised)
-    _recalled: dict[tuple[str, str], Sequence[Body]] = field(default_factory=dict)
+    _recalled: dict[tuple[str, str], Sequence[Buffer]] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         return Evidence(
@@ -85,7 +86,7 @@ class Shelf:
 
     # -- the cache --------------------------------------------------------------------------------------------------
 
-    def recall(self, url: str, purpose: Purpose, issuer_key: str) -> Sequence[Body]:
+    def recall(self, url: str, purpose: Purpose, issuer_key: str) -> Sequence[Buffer]:
         """What earlier runs kept of `url`, newest first; read once a run."""
         if self.cache is None:
             return ()
@@ -96,7 +97,14 @@ class Shelf:
         return self._recalled[url, issuer_key]
 
     def keep(
-        self, url: str, kind: Purpose, body: Body, issuer_key: str, issuer: str, since: datetime, until: datetime | None
+        self,
+        url: str,
+        kind: Purpose,
+        body: Buffer,
+        issuer_key: str,
+        issuer: str,
+        since: datetime,
+        until: datetime | None,
     ) -> None:
         """Keep what was just fetched for later runs: its signature held. Once a run."""
         if url in self.signed or self.fetches[url].outcome is not FetchOutcome.FETCHED:
@@ -106,7 +114,7 @@ class Shelf:
             end = until or since + LIFE
             self.cache.put(self.trust_id, issuer_key, url, body, kind=kind, this_update=since, until=end, issuer=issuer)
 
-    def put_crl(self, url: str, body: Body) -> Crl:
+    def put_crl(self, url: str, body: Buffer) -> Crl:
         """The list, made once however often the same body is put."""
         kept = self.crls.setdefault(url, [])
         crl = next((each for each in kept if each.body is body), None)

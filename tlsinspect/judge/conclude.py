@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tlsinspect.evidence.clock import skew
 from tlsinspect.evidence.clockhints import hints
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.words import day, finding, skew_finding
+from tlsinspect.judge.findings import skew_findings
+from tlsinspect.judge.words import day, finding
 from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
 
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
@@ -29,7 +29,7 @@ def _hints(context: Context) -> Iterator[Finding]:
 def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
-    found = [*_asked_time(context), *_intercepted(judged.assessments), *_clock(context)]
+    found = [*_asked_time(context), *_intercepted(judged.assessments), *skew_findings(context)]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -49,12 +49,6 @@ def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         always = not any(f.code == "mixed" for a in found for f in a.findings)
         code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
         yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
-
-
-def _clock(context: Context) -> Iterator[Finding]:
-    off = skew(context.bounds)
-    if off is not None:
-        yield skew_finding(off, sure=context.bounds.sure)
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

@@ -212,10 +212,15 @@ def _run(decision: Decision, established: Established, context: Context, words: 
         yield finding("trust-data-old", {}, words)
 
 
-def clock_findings(context: Context) -> Iterator[Finding]:
-    """What is proven of the local clock."""
+def skew_findings(context: Context) -> Iterator[Finding]:
+    """That the local clock is wrong, where it is proven to be."""
     off = skew(context.bounds)
     if off is not None:
         yield skew_finding(off, sure=context.bounds.sure)
+
+
+def clock_findings(context: Context) -> Iterator[Finding]:
+    """What is proven of the local clock, and which sessions were not believed about it."""
+    yield from skew_findings(context)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})
