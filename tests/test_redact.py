@@ -1,0 +1,25 @@
+"""What is private is taken out of everything that is shown, and nothing else is."""
+
+from tlsinspect.model import Confidence, Finding, Kind, Severity
+from tlsinspect.redact import of_this_machine, scrub
+
+
+def test_a_secret_is_replaced_wherever_it_stands_alone() -> None:
+    noun = Finding("acme", Severity.HIGH, Kind.HINT, "by ACME's box, not acmeology", {"who": "CN=acme"})
+    found = scrub((noun,), {"Acme": "<tenant>"})[0]
+    assert found.sentence == "by <tenant>'s box, not acmeology"
+    assert found.values == {"who": "CN=<tenant>"}
+    assert found.severity is Severity.HIGH
+
+
+def test_the_longest_secret_counts() -> None:
+    assert scrub("FG100 FG100X1", {"FG100": "<a>", "FG100X1": "<b>"}) == "<a> <b>"
+
+
+def test_enumerations_and_short_words_are_left() -> None:
+    assert scrub(Confidence.CERTAIN, {"certain": "<x>"}) is Confidence.CERTAIN
+    assert scrub("a me", {"me": "<x>"}) == "a me"
+
+
+def test_this_machine_is_known() -> None:
+    assert set(of_this_machine().values()) <= {"<the-home-folder>", "<the-user>", "<the-machine>"}
