@@ -852,12 +852,14 @@ def tls_server(  # noqa: PLR0913 - each argument is one way to be a server
     tls_min: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
     tls_max: ssl.TLSVersion | None = None,
     intercept_every: tuple[int, Issued] | None = None,
+    choosing: Callable[[bytes], Issued | None] = lambda _hello: None,
 ) -> Iterator[Running]:
     """A TLS server that answers one HTTP/1.1 request a connection, whatever ALPN was agreed upon.
 
     *date* is the ``Date`` header (``"now"``: the real time; ``None``: no header), *age* adds ``Age`` in seconds as a
     cache would.  *sni_certs* presents other certificates for other names.  *intercept_every* ``(2, forged)`` presents
-    *forged* on every second connection, whatever the name.  *close_after_handshake* ends without a word.
+    *forged* on every second connection, whatever the name.  *choosing* sees the ClientHello first and may present
+    something else.  *close_after_handshake* ends without a word.
     """
 
     def made(each: Issued) -> ssl.SSLContext:
@@ -868,8 +870,9 @@ def tls_server(  # noqa: PLR0913 - each argument is one way to be a server
     every, forged = (intercept_every[0], made(intercept_every[1])) if intercept_every else (0, context)
 
     def handle(peer: Peer) -> None:
-        name = server_name(peer.peek_hello())
-        chosen = by_name.get(name or "", context)
+        hello = peer.peek_hello()
+        other = choosing(hello)
+        chosen = made(other) if other else by_name.get(server_name(hello) or "", context)
         peer.wrap(forged if every and peer.number % every == 0 else chosen)
         if not close_after_handshake:
             _answer_inside(peer, _response(http_status, date, age, extra, body))

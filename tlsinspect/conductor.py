@@ -6,16 +6,18 @@ as a whole.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from tlsinspect.cache import Cache
-from tlsinspect.endpoints import Profile, load_profile
+from tlsinspect.certificate import text_of
+from tlsinspect.endpoints import Profile, load_profile, with_controls
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds
+from tlsinspect.evidence.path import Signer
 from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
@@ -34,11 +36,14 @@ from tlsinspect.model import (
     Observation,
     Reason,
     Report,
+    Route,
     Row,
     Stage,
 )
 from tlsinspect.observe.attempt import Settings, observe
-from tlsinspect.observe.route import DIRECT, Routing, read_resolve, routing
+from tlsinspect.observe.probes import probe
+from tlsinspect.observe.route import DIRECT, Proxy, Routing, read_resolve, routing
+from tlsinspect.observe.slices import read_slices, slices_of
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
 
@@ -58,8 +63,9 @@ class Run:
     port80: Port80
     options: "Options" = field(repr=False)  # a proxy's URL may hold a password
     files: Mapping[str, Anchors] = field(default_factory=dict)  # the authorities that endpoints name, by path
-    seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
+    seen: dict[Endpoint, dict[Route, list[Observation]]] = field(default_factory=dict)
     aside: list[Observed] = field(default_factory=list)  # observed for the time alone
+    probed: list[Observed] = field(default_factory=list)  # observed to corroborate
     interrupted: bool = False
     started: datetime | None = None  # local clock
 
@@ -86,6 +92,8 @@ class Run:
 
     async def _gather(self, gatherer: Gatherer) -> None:
         sightings = await gatherer.gather(self._observed())
+        if self.options["probe"]:
+            await together((self._probe(s) for s in _representatives(sightings)), self.shelf.defects)
         if not self.options["offline"]:
             last = (self._ask_second(gatherer, sightings), self.port80.ask_named(sightings))
             await together(last, self.shelf.defects)
@@ -109,12 +117,32 @@ class Run:
             if not endpoint.tls:
                 await self.port80.ask_listed(endpoint)
                 return
-            proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
-            for number in range(1, self.options["repeat"] + 1):
-                seen = await observe(endpoint, proxy, self.settings, number)
-                self.seen.setdefault(endpoint, []).append(seen)
-                if seen.failure is not None and seen.failure.reason is Reason.CANCELLED:
-                    return
+            for proxy in self._ways(endpoint):
+                await self._ask(endpoint, proxy)
+
+    def _ways(self, endpoint: Endpoint) -> Sequence[Proxy | None]:
+        if self.options["compare_routes"]:
+            return (None, *self.routing.configured())
+        return (self.routing.proxy_for(endpoint.host, endpoint.tls),)
+
+    async def _ask(self, endpoint: Endpoint, proxy: Proxy | None) -> None:
+        """Ask in the usual way as often as wanted, then in each of the others."""
+        had = self.seen.setdefault(endpoint, {}).setdefault(proxy.route if proxy else DIRECT, [])
+        for number in range(1, self.options["repeat"] + 1):
+            had.append(await observe(endpoint, proxy, self.settings, number))
+            if _cancelled(had[-1]):
+                return
+        for asked in slices_of(self.options["slices"], endpoint, had[0]):
+            had.append(await observe(endpoint, proxy, self.settings, asked=asked))
+            if _cancelled(had[-1]):
+                return
+
+    async def _probe(self, sighting: Sighting) -> None:
+        """Ask what only somebody on the way would answer, where `sighting` was made."""
+        route = sighting.seen.route
+        proxy = next((p for p in self._ways(sighting.endpoint) if (p.route if p else DIRECT) == route), None)
+        for seen in await probe(sighting.endpoint, proxy, self.settings):
+            self.probed.append(Observed(_asked_for(sighting.endpoint, seen), (seen,)))
 
     async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
         """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
@@ -128,22 +156,22 @@ class Run:
         self.aside.append(Observed(endpoint, (seen,)))
 
     def _observed(self) -> list[Observed]:
-        return [Observed(e, tuple(self._seen(e))) for e in self.profile.endpoints if e.tls]
+        return [Observed(e, tuple(seen)) for e in self.profile.endpoints if e.tls for seen in self._seen(e)]
 
-    def _seen(self, endpoint: Endpoint) -> list[Observation]:
-        """The observations of `endpoint`; one that says so where an interrupt came before the first."""
-        if endpoint in self.seen:
-            return self.seen[endpoint]
-        return [
-            Observation(
-                host=endpoint.host,
-                port=endpoint.port,
-                route=DIRECT,
-                started=self.settings.clock(),
-                stage=Stage.DNS,
-                failure=Failure(Stage.DNS, Reason.CANCELLED),
-            )
-        ]
+    def _seen(self, endpoint: Endpoint) -> list[list[Observation]]:
+        """The observations of `endpoint` on each route; one that says so where an interrupt came before the first."""
+        had = [seen for seen in self.seen.get(endpoint, {}).values() if seen]
+        if had:
+            return had
+        cancelled = Observation(
+            host=endpoint.host,
+            port=endpoint.port,
+            route=DIRECT,
+            started=self.settings.clock(),
+            stage=Stage.DNS,
+            failure=Failure(Stage.DNS, Reason.CANCELLED),
+        )
+        return [[cancelled]]
 
     def _bounds(self, now: datetime) -> Bounds:
         at = self.options["at"]
@@ -164,7 +192,7 @@ class Run:
             witness=self.options["witness"],
             evidence=self.shelf.evidence(),
         )
-        judged = judge_run(self._observed(), context, self.aside)
+        judged = judge_run(self._observed(), context, self.aside, self.probed)
         return Report(
             schema_version=SCHEMA_VERSION,
             tool=f"tlsinspect {__version__}",
@@ -177,6 +205,7 @@ class Run:
             reachability=reached,
             conclusions=conclusions(judged, reached),
             fetches=tuple(self.shelf.fetches.values()),
+            probes=tuple(seen for o in self.probed for seen in o.observations),
             judged_at=self.options["at"],
             interrupted=self.interrupted,
         )
@@ -189,7 +218,12 @@ class Options(TypedDict, total=False):
     trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
     proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
     resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
+    compare_routes: ask every endpoint directly and through each configured proxy.
     timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint. concurrency: attempts at a time.
+    slices: other ways of asking each endpoint, by name: see `observe.slices.SLICES`, or ``all``.
+    probe: ask what only an interceptor answers, once for each route and interceptor; what it costs: `observe.probes`.
+    control: other hosts to compare with. inspected: hosts that are known to be inspected here: where one is not,
+    inspection is off, and that others are genuine proves no exemption.
     witness: ask OpenSSL and certvalidator for a second opinion on each path: findings, never a vote.
     offline: ask nobody for revocation lists, answers, missing authorities or the time; what earlier runs kept counts.
     cache: whether what was fetched is kept on disk for later runs.
@@ -202,10 +236,15 @@ class Options(TypedDict, total=False):
     profile: str
     trust: Trust | str | Path | None
     proxy: str
+    compare_routes: bool
     resolve: Iterable[str]
     timeout: float
     concurrency: int
     repeat: int
+    slices: Iterable[str]
+    probe: bool
+    control: Sequence[str]
+    inspected: Sequence[str]
     witness: bool
     offline: bool
     cache: bool
@@ -220,10 +259,15 @@ DEFAULTS: Options = {
     "profile": "gwsmo",
     "trust": None,
     "proxy": "auto",
+    "compare_routes": False,
     "resolve": (),
     "timeout": 15.0,
     "concurrency": 32,
     "repeat": 1,
+    "slices": (),
+    "probe": False,
+    "control": (),
+    "inspected": (),
     "witness": False,
     "offline": False,
     "cache": True,
@@ -242,8 +286,11 @@ def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> R
     if not isinstance(trust, Trust):
         trust = Trust.default() if trust is None else Trust.load(trust)
     profile = load_profile(options["profile"]) if targets is None else read_targets(targets, trust.is_google_name)
+    profile = with_controls(profile, options["control"], options["inspected"], trust.is_google_name)
     settings = Settings(options["timeout"], read_resolve(options["resolve"]), clock=options["clock"])
     route, allow_private = routing(options["proxy"]), options["allow_private_fetch"]
+    if options["compare_routes"] and not route.configured():
+        raise UsageError("there is no proxy to compare the direct way with: name one with --proxy")
     fetcher = Fetcher(
         settings,
         route,
@@ -281,6 +328,7 @@ def _checked(targets: object, given: Options) -> Options:
     if at is not None and at.tzinfo is None:
         raise UsageError("at must be an aware datetime: 12:00 in which time zone?")
     options["at"] = at and at.astimezone(UTC)
+    options["slices"] = read_slices(options["slices"])
     return options
 
 
@@ -320,6 +368,36 @@ async def scan_async(targets: Sequence[str] | None = None, **options: Unpack[Opt
     await run.observe()
     for assessment in run.report().assessments:
         yield assessment
+
+
+def _cancelled(seen: Observation) -> bool:
+    return seen.failure is not None and seen.failure.reason is Reason.CANCELLED
+
+
+def _asked_for(endpoint: Endpoint, seen: Observation) -> Endpoint:
+    """The endpoint a probe was made of: itself, or the name that was made up."""
+    if seen.host == endpoint.host:
+        return endpoint
+    return replace(endpoint, host=seen.host, authority=Authority.PUBLIC, rows=())
+
+
+MAX_PROBED = 4  # on each route
+
+
+def _representatives(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """Whom to probe: on each route one host of each foreign signer, else one host at all."""
+    routes: dict[Route, dict[str, Sighting]] = {}
+    for s in sightings:
+        if s.path is None or not s.path.certificates or not s.seen.connections:
+            continue
+        foreign = s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
+        signer = text_of(s.path.leaf.issuer) if foreign else ""
+        routes.setdefault(s.seen.route, {}).setdefault(signer, s)
+    chosen = []
+    for found in routes.values():
+        foreign_ones = [s for signer, s in found.items() if signer]
+        chosen += foreign_ones[:MAX_PROBED] or list(found.values())
+    return chosen
 
 
 def _authority_files(endpoints: Iterable[Endpoint]) -> dict[str, Anchors]:

@@ -213,6 +213,8 @@ class Observation:
     started: datetime  # local clock
     stage: Stage
     attempt: int = 1
+    slice: str = ""  # what was asked otherwise than usual: see observe/slices.py and observe/probes.py
+    server_name: str | None = None  # sent in the handshake (SNI)
     addresses: tuple[str, ...] = ()  # as resolved
     address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)
     connections: tuple[Connection, ...] = ()
@@ -364,6 +366,7 @@ class Assessment:
     attribution: Attribution | None = None
     issuer: str | None = None  # of the leaf, as RFC 4514 text
     issuer_title: str | None = None  # its common name, or what stands for one
+    issuing_key: str | None = None  # SPKI SHA-256 of the key whose signature on the leaf was verified
     path: tuple[str, ...] = ()  # common names, leaf's issuer … anchor, where a path was proven
     revocation: tuple[RevocationStatus, ...] = ()  # of each certificate below the anchor, leaf first, where proven
     timestamps: tuple[Timestamp, ...] = ()  # of the leaf, where proven
@@ -443,6 +446,7 @@ class Report:
     reachability: tuple[Reachability, ...] = ()
     conclusions: tuple[Finding, ...] = ()
     fetches: tuple[Fetch, ...] = ()
+    probes: tuple[Observation, ...] = ()  # what active probes saw: no assessment rests on them
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
     note: str = "Measured as this process: per-application rules may treat other programs differently."

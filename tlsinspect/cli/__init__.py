@@ -112,6 +112,32 @@ def _scan(commands: Commands) -> None:
     _network(p)
     p.add_argument("--concurrency", type=int, default=32, metavar="N", help="attempts at a time (32)")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="attempts for each endpoint (1)")
+    p.add_argument(
+        "--compare-routes",
+        action="store_true",
+        help="ask every endpoint directly and through each configured proxy, and say what differs",
+    )
+    p.add_argument(
+        "--slices",
+        default="",
+        metavar="KIND[,KIND]",
+        help="ask each endpoint in other ways too: addresses, protocols, keys, sni, alpn, or all",
+    )
+    p.add_argument(
+        "--probe",
+        action="store_true",
+        help="ask what only an interceptor answers: about seven handshakes more for each, one with a made-up name",
+    )
+    p.add_argument(
+        "--control", action="append", default=[], metavar="HOST", help="another host to compare with; may be repeated"
+    )
+    p.add_argument(
+        "--inspected",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a host known to be inspected here: where it is not, inspection is off; may be repeated",
+    )
     _fetching(p)
     p.add_argument("--at", metavar="TIME", help="judge as if it were this time, ISO 8601 with a zone (default: now)")
     _output(p, ("table", "json", "jsonl"))

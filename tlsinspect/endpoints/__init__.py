@@ -162,6 +162,23 @@ def targets(typed: Iterable[str], is_google: Callable[[str], bool]) -> Profile:
     return Profile("targets", "Targets", gather(endpoints))
 
 
+def with_controls(
+    profile: Profile, controls: Iterable[str], inspected: Iterable[str], is_google: Callable[[str], bool]
+) -> Profile:
+    """`profile` with hosts to compare with: any, and such as are known to be inspected. Raises UsageError."""
+    known = {(e.host, e.port, e.tls) for e in profile.endpoints}
+    added = []
+    for typed, expectation in ((controls, "any"), (inspected, "inspected")):
+        for text in typed:
+            (endpoint,) = targets([text], is_google).endpoints
+            row = replace(endpoint.rows[0], purpose="Control", required=False)
+            if (endpoint.host, endpoint.port, endpoint.tls) not in known:
+                added.append(replace(endpoint, expectation=expectation, rows=(row,)))
+            elif expectation == "inspected":
+                raise UsageError(f"{endpoint.host}: cannot be scanned and known to be inspected at once (--inspected)")
+    return replace(profile, endpoints=gather((*profile.endpoints, *added))) if added else profile
+
+
 def lines_of(text: str) -> list[str]:
     """The targets in a list, one a line; what follows # is a comment."""
     return [line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())]

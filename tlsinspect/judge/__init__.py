@@ -17,14 +17,17 @@ from tlsinspect.evidence.path import Path, Signer, readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
 from tlsinspect.judge.establish import Context, Established, establish
 from tlsinspect.judge.findings import findings
-from tlsinspect.judge.rules import WORST_FIRST, decide
+from tlsinspect.judge.probes import minted, probe_findings
+from tlsinspect.judge.rules import decide
+from tlsinspect.judge.together import together
 from tlsinspect.judge.values import values
-from tlsinspect.judge.words import explanation, finding, remedy
+from tlsinspect.judge.words import explanation, remedy
 from tlsinspect.model import (
     Assessment,
     Attribution,
     Endpoint,
     Failure,
+    Finding,
     Observation,
     Reason,
 )
@@ -35,28 +38,38 @@ from tlsinspect.text import one_line
 class Judged:
     """A run, judged."""
 
-    assessments: tuple[Assessment, ...]  # one an endpoint, in order
+    assessments: tuple[Assessment, ...]  # one an endpoint and route, in order
     context: Context  # what the run as a whole knows: the time above all
+    probed: tuple[Finding, ...] = ()  # what active probes showed
 
 
-def judge_run(observed: Sequence[Observed], context: Context, aside: Sequence[Observed] = ()) -> Judged:
-    """Judge a run: one assessment an endpoint, in order, and what the run proves about the time.
+def judge_run(
+    observed: Sequence[Observed],
+    context: Context,
+    aside: Sequence[Observed] = (),
+    probed: Sequence[Observed] = (),
+) -> Judged:
+    """Judge a run: one assessment an endpoint and route, in order, and what the run proves about the time.
 
     `context` is what is known beside the observations, with nothing but the local clock in its bounds; what the
-    observations prove together is added here. `aside` was observed only for the time it tells.
+    observations prove together is added here. `aside` was observed only for the time it tells, `probed` only to
+    corroborate.
     """
     seen_at_all = [seen for o in (*observed, *aside) for seen in o.observations]
     context = replace(context, evidence=replace(context.evidence, staples=staples_of(seen_at_all)))
     sightings = [[_sight(o.endpoint, seen, context) for seen in o.observations] for o in observed]
     everything = [s for each in sightings for s in each]
     telling = [*everything, *(_sight(o.endpoint, seen, context) for o in aside for seen in o.observations)]
+    probes = [_sight(o.endpoint, seen, context) for o in probed for seen in o.observations]
     context = replace(
         context,
         bounds=bounds_of(telling, context),
         hints=hints_of(telling, context),
         shared=shared_keys(_foreign(everything)),
+        minted=minted(probes),
     )
-    return Judged(tuple(_assess(each, context) for each in sightings), context)
+    assessments = tuple(together([_assess_safely(s, context) for s in each]) for each in sightings)
+    return Judged(assessments, context, tuple(probe_findings(probes)))
 
 
 def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
@@ -78,22 +91,6 @@ def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
         for s in sightings
         if s.path is not None and s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
     ]
-
-
-def _assess(sightings: Sequence[Sighting], context: Context) -> Assessment:
-    """The worst of an endpoint's observations, and `mixed` where they differ."""
-    each = [_assess_safely(sighting, context) for sighting in sightings]
-    worst = min(each, key=lambda a: WORST_FIRST.index(a.verdict))
-    observations = tuple(s.seen for s in sightings)
-    if len({a.verdict for a in each}) == 1:
-        return replace(worst, observations=observations)
-    slices = ", ".join(f"{a.verdict} at {_slice(a.observations[0])}" for a in each)
-    mixed = finding("mixed", {"slices": slices})
-    return replace(worst, findings=(mixed, *worst.findings), observations=observations)
-
-
-def _slice(seen: Observation) -> str:
-    return f"try {seen.attempt}" + (f" ({seen.address})" if seen.address else "")
 
 
 def _assess_safely(sighting: Sighting, context: Context) -> Assessment:
@@ -122,6 +119,7 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         attribution=product if product and product.kind not in NOT_PRODUCTS else None,
         issuer=_issuer(path),
         issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
+        issuing_key=path.issuing_key if path is not None else None,
         path=_titles(established),
         revocation=established.revocation,
         timestamps=established.timestamps,

@@ -7,8 +7,9 @@ from tlsinspect.evidence.clockhints import hints
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.findings import skew_findings
+from tlsinspect.judge.interception import interception
 from tlsinspect.judge.words import day, finding
-from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
+from tlsinspect.model import ClockEstimate, Finding, Reach, Reachability
 
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
@@ -29,7 +30,7 @@ def _hints(context: Context) -> Iterator[Finding]:
 def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
-    found = [*_asked_time(context), *_intercepted(judged.assessments), *skew_findings(context)]
+    found = [*_asked_time(context), *interception(judged.assessments), *judged.probed, *skew_findings(context)]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -40,15 +41,6 @@ def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Findin
 def _asked_time(context: Context) -> Iterator[Finding]:
     if context.bounds.exact:
         yield finding("judged-at", {"at": day(context.bounds.local)})
-
-
-def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
-    found = [a for a in assessments if a.verdict is Verdict.INTERCEPTED]
-    hosts = [a.endpoint.host for a in found]
-    if hosts:
-        always = not any(f.code == "mixed" for a in found for f in a.findings)
-        code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
-        yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """From an observation and the evidence to `Facts`: each closed answer the rule table asks for, established here."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tlsinspect.endpoints.target import is_address
@@ -38,6 +39,7 @@ class Context(Known):
     portal: str = ""  # how a captive portal showed itself on this network, or ""
     witness: bool = False  # ask OpenSSL and certvalidator for their opinion
     shared: Shared = field(default_factory=Shared)
+    minted: Mapping[str, str] = field(default_factory=dict)  # keys behind certificates for names that probes made up
     hints: Hints = field(default_factory=Hints)
 
 

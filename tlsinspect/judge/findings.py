@@ -101,6 +101,9 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
     if path.leaf.spki_sha256 in context.shared.leaf_keys:
         claimed = not established.facts.claims_another
         yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
+    name = context.minted.get(path.issuing_key or "") or context.minted.get(path.leaf.spki_sha256)
+    if name:
+        yield finding("same-key-minted-random-name", {"name": name})
 
 
 def _certificate(established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:

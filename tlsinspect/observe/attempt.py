@@ -28,9 +28,10 @@ from tlsinspect.model import (
     Tls,
 )
 from tlsinspect.observe.connect import DialError, dial, receive, resolve
-from tlsinspect.observe.handshake import FIRST_BYTES, LARGE, LEGACY, SMALL, Handshake, Hello
+from tlsinspect.observe.handshake import FIRST_BYTES, LEGACY, SMALL, Handshake, Hello
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
 from tlsinspect.observe.route import DIRECT, Proxy, Resolved
+from tlsinspect.observe.slices import USUAL, Slice
 from tlsinspect.text import one_line
 
 # The share of the deadline each step may take by itself.
@@ -63,9 +64,11 @@ class Stop(Exception):  # noqa: N818 - it ends an attempt, nothing is wrong with
         self.failure = Failure(stage, reason, detail)
 
 
-async def observe(endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int = 1) -> Observation:
+async def observe(
+    endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int = 1, asked: Slice = USUAL
+) -> Observation:
     """Make one attempt at a TLS endpoint. Cancelling it gives what was seen so far."""
-    attempt = Attempt(endpoint, proxy, settings, number)
+    attempt = Attempt(endpoint, proxy, settings, number, asked)
     try:
         async with asyncio.timeout(settings.timeout):
             await attempt.run()
@@ -83,8 +86,8 @@ async def observe(endpoint: Endpoint, proxy: Proxy | None, settings: Settings, n
 class Attempt:
     """The journal of one attempt, written as it goes, so that whatever ends it loses nothing."""
 
-    def __init__(self, endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int) -> None:
-        self.endpoint, self.proxy, self.settings, self.number = endpoint, proxy, settings, number
+    def __init__(self, endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int, asked: Slice) -> None:
+        self.endpoint, self.proxy, self.settings, self.number, self.asked = endpoint, proxy, settings, number, asked
         self.started = settings.clock()
         self.stage = Stage.DNS
         self.addresses: tuple[str, ...] = ()
@@ -109,6 +112,8 @@ class Attempt:
             started=self.started,
             stage=self.stage,
             attempt=self.number,
+            slice=self.asked.name,
+            server_name=self._server_name(),
             addresses=self.addresses,
             address_source=self.address_source,
             connections=tuple(self.connections),
@@ -125,9 +130,9 @@ class Attempt:
 
     async def run(self) -> None:
         await self._resolve()
-        name = None if is_address(self.endpoint.host) else self.endpoint.host
+        name = self._server_name()
         stop = Stop(Stage.TLS, Reason.TLS_ERROR)
-        for hello in (LARGE, SMALL, LEGACY):  # before a death is blamed on anybody, it is asked for in another way
+        for hello in self.asked.hellos:  # before a death is blamed on anybody, it is asked for in another way
             if hello is LEGACY and not _may_be_old(stop.failure):
                 break
             try:
@@ -139,9 +144,14 @@ class Attempt:
             self.hellos.append(HelloTry(hello.name, stop.failure.reason))
             if stop.failure.stage is not Stage.TLS or stop.failure.reason not in _MAYBE_MIDDLEBOX:
                 break
-        if name is not None and stop.failure.stage is Stage.TLS and stop.failure.reason in _MAYBE_MIDDLEBOX:
+        may_be_filtered = self.asked is USUAL and name is not None and stop.failure.stage is Stage.TLS
+        if may_be_filtered and stop.failure.reason in _MAYBE_MIDDLEBOX:
             await self._ask_control()
         raise stop
+
+    def _server_name(self) -> str | None:
+        own = None if is_address(self.endpoint.host) else self.endpoint.host
+        return own if self.asked.server_name == "" else self.asked.server_name
 
     async def _resolve(self) -> None:
         """Find where to connect: to the proxy where there is one, which then resolves the host itself."""
@@ -156,6 +166,8 @@ class Attempt:
         else:
             with self._timed("dns"):
                 self._places = await self._step("dns", self._look_up(place))
+        if self.asked.address is not None:
+            self._places = [found for found in self._places if found[0] == self.asked.address]
         self.addresses = tuple(dict.fromkeys(address for address, _ in self._places))
 
     async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
@@ -192,6 +204,8 @@ class Attempt:
                 self.tls = handshake.tls
             if not handshake.completed:
                 raise Stop(Stage.TLS, handshake.reason or Reason.TLS_ERROR, handshake.detail)
+            if self.tls is not None and self.tls.alpn == "h2":
+                return  # HTTP/2 is not spoken here
             self.stage = Stage.HTTP
             with self._timed("http"):
                 await self._step("http", self._ask(sock, handshake))

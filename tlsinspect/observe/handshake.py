@@ -33,11 +33,20 @@ class Hello:
     name: str
     curves: bool = True  # every group OpenSSL offers, with its kilobyte of ML-KEM; else P-256 alone
     legacy: bool = False  # TLS 1.0 and old ciphers too
+    protocol: int | None = None  # the only version spoken
+    ciphers: bytes | None = None  # in OpenSSL's notation; of TLS 1.2 and before
+    alpn: tuple[bytes, ...] = (b"http/1.1",)
 
 
 LARGE = Hello("large")
 SMALL = Hello("small", curves=False)
 LEGACY = Hello("legacy", curves=False, legacy=True)
+TLS_1_2 = Hello("tls1.2", protocol=SSL.TLS1_2_VERSION)
+TLS_1_3 = Hello("tls1.3", protocol=SSL.TLS1_3_VERSION)
+# What kind of key the certificate may hold is chosen by the cipher in TLS 1.2, and only there.
+RSA = Hello("rsa", protocol=SSL.TLS1_2_VERSION, ciphers=b"ECDHE+aRSA:kRSA")
+ECDSA = Hello("ecdsa", protocol=SSL.TLS1_2_VERSION, ciphers=b"ECDHE+ECDSA")
+H2 = Hello("h2", alpn=(b"h2", b"http/1.1"))
 
 
 @cache
@@ -46,13 +55,17 @@ def _context(hello: Hello) -> SSL.Context:
     context.set_verify(SSL.VERIFY_NONE)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_LEGACY_SERVER_CONNECT)
-    context.set_min_proto_version(SSL.TLS1_VERSION if hello.legacy else SSL.TLS1_2_VERSION)
+    context.set_min_proto_version(hello.protocol or (SSL.TLS1_VERSION if hello.legacy else SSL.TLS1_2_VERSION))
+    if hello.protocol is not None:
+        context.set_max_proto_version(hello.protocol)
     if hello.legacy:
         # Anonymous and pre-shared keys stay out: a handshake without a certificate proves nothing.
         context.set_cipher_list(b"ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0")
+    elif hello.ciphers is not None:
+        context.set_cipher_list(hello.ciphers)
     if not hello.curves:
         context.set_tmp_ecdh(ec.SECP256R1())
-    context.set_alpn_protos([b"http/1.1"])
+    context.set_alpn_protos(list(hello.alpn))
     context.set_ocsp_client_callback(_keep_staple)
     return context
 

@@ -116,6 +116,10 @@ class Routing:
         proxy = self.by_scheme.get(tls)
         return None if proxy is None or _exempt(host, self.no_proxy) else proxy
 
+    def configured(self) -> tuple[Proxy, ...]:
+        """Every proxy for TLS that is configured, whatever is exempt from it."""
+        return tuple(proxy for proxy in (self.fixed, self.by_scheme.get(True)) if proxy is not None)
+
 
 def routing(option: str = "auto", environment: Mapping[str, str] | None = None) -> Routing:
     """`option` is ``auto`` (the environment's proxies), ``none``, or a proxy's URL. Raises UsageError."""

@@ -86,11 +86,14 @@ def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
     table.add_column(overflow="fold", max_width=max(24, width // 3))
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
+    hosts = [(a.endpoint.host, a.endpoint.port) for a in report.assessments]
+    compared = len(set(hosts)) < len(hosts)
     for assessment in report.assessments:
         sign, plain_sign, colour = _LOOK[assessment.verdict]
+        route = Text(assessment.route.proxy or "direct", style="dim")
         table.add_row(
             Text(plain_sign if ascii_only else sign, style=f"bold {colour}"),
-            Text(_place(assessment)),
+            Group(Text(_place(assessment)), *([route] if compared else [])),
             Text(assessment.verdict, style=colour),
             Group(Text(_cause(assessment, _now(report))), *_all_findings(assessment, verbose)),
         )

@@ -1,0 +1,56 @@
+"""Other ways of asking the same endpoint: an interceptor may sit on one of them alone.
+
+The usual way comes first; these come after it, each once, and differ from it in one thing. What kinds there are and
+what each costs is in SLICES, which the command's help shows.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tlsinspect.endpoints.target import is_address
+from tlsinspect.errors import UsageError
+from tlsinspect.model import Endpoint, Observation
+from tlsinspect.observe.handshake import ECDSA, H2, LARGE, LEGACY, RSA, SMALL, TLS_1_2, TLS_1_3, Hello
+from tlsinspect.text import printable
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One way of asking."""
+
+    name: str = ""  # "" is the usual way
+    hellos: tuple[Hello, ...] = (LARGE, SMALL, LEGACY)  # one after the other, until one is answered
+    address: str | None = None  # the only one to connect to
+    server_name: str | None = ""  # "" is the endpoint's own; None sends none
+
+
+USUAL = Slice()
+NO_SNI = Slice("no-sni", server_name=None)
+SLICES: dict[str, tuple[Slice, ...]] = {
+    "addresses": (),  # as many as the name resolves to
+    "protocols": (Slice("tls1.2", (TLS_1_2,)), Slice("tls1.3", (TLS_1_3,))),
+    "keys": (Slice("rsa", (RSA,)), Slice("ecdsa", (ECDSA,))),
+    "sni": (NO_SNI,),
+    "alpn": (Slice("h2", (H2,)),),
+}
+_ADDRESS = "address "
+
+
+def read_slices(names: Iterable[str]) -> tuple[str, ...]:
+    """The kinds in `names`, each once, in the order of SLICES; ``all`` is every one. Raises UsageError."""
+    wanted = set(names)
+    unknown = sorted(wanted - {*SLICES, "all"})
+    if unknown:
+        raise UsageError(f"no slices {printable(unknown[0], 40)!r}: there are {', '.join(SLICES)}, and all")
+    return tuple(kind for kind in SLICES if kind in wanted or "all" in wanted)
+
+
+def slices_of(kinds: Iterable[str], endpoint: Endpoint, seen: Observation) -> Iterator[Slice]:
+    """The ways of these kinds that make sense for an endpoint, once it was `seen` in the usual way."""
+    for kind in kinds:
+        if kind == "addresses":
+            # Behind a proxy they are the proxy's; where there is one, the usual way went there.
+            several = seen.route.proxy is None and len(seen.addresses) > 1
+            yield from (Slice(_ADDRESS + a, address=a) for a in seen.addresses if several and a != seen.address)
+        elif kind != "sni" or not is_address(endpoint.host):
+            yield from SLICES[kind]
