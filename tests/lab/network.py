@@ -314,12 +314,21 @@ class Network:
     # -- what the gateway does to connections --------------------------------------------------------------------------
 
     @contextmanager
-    def redirect(self, to: int, *, hosts: Iterable[str] = TLS_HOSTS, port: int = 443, every: int = 1) -> Iterator[None]:
-        """Lead connections to a port of `hosts` to one of the gateway: all, or one of `every` to each address."""
+    def redirect(
+        self,
+        to: int,
+        *,
+        hosts: Iterable[str] = TLS_HOSTS,
+        port: int = 443,
+        every: int = 1,
+        tables: Iterable[str] = ("iptables", "ip6tables"),
+    ) -> Iterator[None]:
+        """Lead connections to a port of `hosts` to one of the gateway: all, or one of `every` to each address; of one
+        family where only its `tables` are given."""
         target = f"-j REDIRECT --to-ports {to}"
         if every > 1:
             target = f"-m statistic --mode nth --every {every} --packet 0 {target}"
-        with self._rules("-t nat", "PREROUTING", hosts, port, target):
+        with self._rules("-t nat", "PREROUTING", hosts, port, target, tables):
             yield
 
     @contextmanager
@@ -348,12 +357,21 @@ class Network:
             yield
 
     @contextmanager
-    def _rules(self, table: str, chain: str, hosts: Iterable[str], port: int, target: str) -> Iterator[None]:
+    def _rules(
+        self,
+        table: str,
+        chain: str,
+        hosts: Iterable[str],
+        port: int,
+        target: str,
+        tables: Iterable[str] = ("iptables", "ip6tables"),
+    ) -> Iterator[None]:
         # A rule for each address, so that "every second connection" is counted for each of them.
         rules = []
         for host in hosts:
-            for tables, address in zip(("iptables", "ip6tables"), HOSTS[host], strict=True):
-                rules.append(f"{tables} {table} {{}} {chain} -p tcp -d {address} --dport {port} {target}")
+            for command, address in zip(("iptables", "ip6tables"), HOSTS[host], strict=True):
+                if command in tables:
+                    rules.append(f"{command} {table} {{}} {chain} -p tcp -d {address} --dport {port} {target}")
         self._shell("gateway", "\n".join(rule.format("-I") for rule in rules))
         try:
             yield

@@ -287,6 +287,7 @@ coredump_dir {folder}
 netdb_filename none
 pinger_enable off
 shutdown_lifetime 0 seconds
+dns_timeout 1 second
 """
 SQUID_SPLICE_PORT = 3130
 
