@@ -5,7 +5,7 @@ so that a pipeline cannot lose its lab without anybody noticing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ import pytest
 from . import programs
 from .command import Command
 from .network import HTTP_HOSTS, TLS_HOSTS, Network, Process, why_unavailable
-from .pki import Pki, make
+from .pki import Impostor, Pki, make
 from .programs import Port80, Proxy
 
 
@@ -92,6 +92,13 @@ def front(network: Network, pki: Pki) -> int:
     """The port of an appliance on the gateway that ends TLS."""
     programs.front(network, pki)
     return programs.FRONT_PORT
+
+
+@pytest.fixture(scope="session")
+def impostor_ports(network: Network, pki: Pki) -> Mapping[Impostor, int]:
+    """Where on the gateway each impostor answers."""
+    programs.impostors(network, pki)
+    return programs.IMPOSTOR_PORTS
 
 
 @pytest.fixture(scope="session")

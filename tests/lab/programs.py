@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Process, program
-from .pki import FORGED, STOLEN, Pki
+from .pki import FORGED, STOLEN, Impostor, Pki
 from .revocation_server import REQUESTS, Request, Rule, requests_in, write_rules
 
 CREDENTIALS = ("inspector", "let-me-in")
@@ -350,6 +350,19 @@ def front(network: Network, pki: Pki) -> Process:
     addresses of its own for everything a certificate can name."""
     server = _tls_host(" ".join(TLS_HOSTS), pki, FRONT_PORT, stem=FORGED)
     return _nginx(network, "gateway", server, ports=(FRONT_PORT,), name="front")
+
+
+IMPOSTOR_PORTS = {impostor: port for port, impostor in enumerate(Impostor, start=9001)}
+
+
+def impostors(network: Network, pki: Pki) -> Process:
+    """nginx on the gateway, which plays each impostor on a port of its own."""
+    servers = [
+        _tls_host(host, pki, port, stem=impostor.stem(host))
+        for impostor, port in IMPOSTOR_PORTS.items()
+        for host in TLS_HOSTS
+    ]
+    return _nginx(network, "gateway", "".join(servers), ports=tuple(IMPOSTOR_PORTS.values()), name="impostors")
 
 
 def _folder(network: Network, name: str) -> Path:
