@@ -15,7 +15,7 @@ from . import programs
 from .command import Command
 from .network import HTTP_HOSTS, TLS_HOSTS, Network, Process, why_unavailable
 from .pki import Impostor, Pki, make
-from .programs import Port80, Proxy
+from .programs import REVERSED, Ca, Port80, Proxy
 
 
 def _need(obstacle: str | None) -> None:
@@ -121,6 +121,44 @@ def mitmproxy(network: Network, pki: Pki) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def mitmproxy_upstream(mitmproxy: Proxy, tinyproxy: Proxy) -> Proxy:
+    assert tinyproxy.process.running()
+    return programs.mitmproxy_upstream(mitmproxy)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_reverse(mitmproxy: Proxy) -> Proxy:
+    return programs.mitmproxy_reverse(mitmproxy)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_company(network: Network, pki: Pki) -> Proxy:
+    """mitmproxy as a company sets it up: with an authority of its own."""
+    _need_programs("mitmdump")
+    ca = Ca(pki.corporate_root, pki.corporate_key)
+    return programs.mitmproxy(network, pki, name="mitmproxy-company", port=8090, ca=ca)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_company_upstream(mitmproxy_company: Proxy, tinyproxy: Proxy) -> Proxy:
+    assert tinyproxy.process.running()
+    return programs.mitmproxy_upstream(mitmproxy_company)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_company_reverse(mitmproxy_company: Proxy) -> Proxy:
+    return programs.mitmproxy_reverse(mitmproxy_company)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_googlish(network: Network, pki: Pki) -> Proxy:
+    """mitmproxy in Google's name, which opens the connections to `REVERSED` alone."""
+    _need_programs("mitmdump")
+    ca = Ca(pki.googlish_root, pki.googlish_key)
+    return programs.mitmproxy(network, pki, name="mitmproxy-googlish", port=8100, ca=ca, only=REVERSED)
+
+
+@pytest.fixture(scope="session")
 def squid(network: Network, pki: Pki) -> Proxy:
     _need_programs("squid")
     return programs.squid(network, pki)
@@ -129,6 +167,33 @@ def squid(network: Network, pki: Pki) -> Proxy:
 @pytest.fixture(scope="session")
 def squid_splice(squid: Proxy) -> Proxy:
     return programs.squid_splice(squid)
+
+
+@pytest.fixture(scope="session")
+def squid_at_once(squid: Proxy) -> Proxy:
+    return programs.squid_at_once(squid)
+
+
+@pytest.fixture(scope="session")
+def squid_stare(squid: Proxy) -> Proxy:
+    return programs.squid_stare(squid)
+
+
+@pytest.fixture(scope="session")
+def squid_selective(squid: Proxy) -> Proxy:
+    return programs.squid_selective(squid)
+
+
+@pytest.fixture(scope="session")
+def sslsplit(network: Network, pki: Pki) -> Proxy:
+    _need_programs("sslsplit")
+    return programs.sslsplit(network, pki)
+
+
+@pytest.fixture(scope="session")
+def privoxy(network: Network, pki: Pki) -> Proxy:
+    _need_programs("privoxy")
+    return programs.privoxy(network, pki)
 
 
 @pytest.fixture(scope="session")
