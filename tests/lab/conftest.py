@@ -203,6 +203,20 @@ def proxy_py(network: Network, pki: Pki) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def fault_ports(network: Network) -> Mapping[str, int]:
+    """Where on the gateway each kind of misbehaviour is."""
+    programs.misbehaving(network)
+    return programs.FAULT_PORTS
+
+
+@pytest.fixture(scope="session")
+def blocker(network: Network, pki: Pki) -> int:
+    """The port of a filter's page on the gateway."""
+    programs.blocker(network, pki)
+    return 443
+
+
+@pytest.fixture(scope="session")
 def portal_server(network: Network, pki: Pki) -> Process:
     return programs.portal(network, pki)
 

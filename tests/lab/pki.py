@@ -51,6 +51,9 @@ FORGED = "forged"
 """The stem of a leaf for every host by the company's authority. It names addresses at `FORGER_HOST`, and bears the
 timestamps of a genuine leaf."""
 
+BLOCKER = "blocked.acme.example"
+"""The stem of a leaf for the page to which a filter leads whoever it stops."""
+
 
 class Impostor(StrEnum):
     """Who answers in place of a host with certificates that are right in every respect but one."""
@@ -170,6 +173,7 @@ def make(folder: Path, hosts: Iterable[str], now: datetime, *, portal: str) -> P
         _write_authority(authority, pki.authorities, stem)
     _write_key(pki.time.key, pki.authorities / f"{TIME_KEY}.key")
     self_signed(portal, now).write(folder, portal)
+    self_signed(BLOCKER, now).write(folder, BLOCKER)
     corporate = _corporate(now)
     _write_authority(corporate, folder, "corporate")
     addresses = _addresses(f"{FORGER_HOST}/ocsp", f"{FORGER_HOST}/forged.crl", f"{FORGER_HOST}/forged.crt")

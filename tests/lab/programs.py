@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Process, program
-from .pki import FORGED, STOLEN, Impostor, Pki
+from .pki import BLOCKER, FORGED, STOLEN, Impostor, Pki
 from .revocation_server import REQUESTS, Request, Rule, requests_in, write_rules
 
 CREDENTIALS = ("inspector", "let-me-in")
@@ -183,9 +183,7 @@ def port80(network: Network, pki: Pki) -> Port80:
     """The hosts of pki.goog, the time service and whoever else is asked something on port 80."""
     folder = _folder(network, "port-80")
     argv = [sys.executable, "-m", "tests.lab.revocation_server", str(folder), str(pki.authorities)]
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
-    return Port80(network.serve("internet", argv, ports=(80,), env=environment), folder)
+    return Port80(network.serve("internet", argv, ports=(80,), env=_tests()), folder)
 
 
 def faketime(offset: str) -> dict[str, str]:
@@ -210,6 +208,44 @@ def portal(network: Network, pki: Pki) -> Process:
     http, https = PORTAL_PORTS
     server = _PORTAL.format(http=http, https=https, host=PORTAL, chain=pki.chain(PORTAL), key=pki.key(PORTAL))
     return _nginx(network, "gateway", server, ports=PORTAL_PORTS)
+
+
+_BLOCKER = """
+  server {{
+    listen 443 ssl;
+    listen [::]:443 ssl;
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    location / {{ return 403; }}
+  }}
+"""
+
+
+def blocker(network: Network, pki: Pki) -> Process:
+    """The page of a filter on port 443 of the gateway: whatever is asked, it says no, with its own certificate."""
+    server = _BLOCKER.format(chain=pki.chain(BLOCKER), key=pki.key(BLOCKER))
+    return _nginx(network, "gateway", server, ports=(443,), name="blocker")
+
+
+FAULTS = (
+    *("silent", "byte-a-second", "endless-handshake", "endless-hello-requests", "reset-on-accept", "reset-on-hello"),
+    *("fin-on-hello", "close-after-server-hello", "alert-112", "alert-40", "echo", "plain-http", "ssh-banner"),
+    *("random-garbage", "http-403", "http-511", "http-redirect"),
+    *("proxy-511", "proxy-302", "proxy-403", "proxy-502", "proxy-html-after-200", "proxy-never-answers"),
+)
+"""Kinds of misbehaviour: see `tests.faults`."""
+FAULT_PORTS = {kind: port for port, kind in enumerate(FAULTS, start=7001)}
+
+
+def misbehaving(network: Network) -> Process:
+    """Every one of `FAULTS` on its port of the gateway."""
+    argv = [sys.executable, "-m", "tests.lab.misbehaving", str(FAULT_PORTS[FAULTS[0]]), *FAULTS]
+    return network.serve("gateway", argv, ports=FAULT_PORTS.values(), env=_tests())
+
+
+def _tests() -> dict[str, str]:
+    """The environment in which a program of ours finds these tests."""
+    return {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _nginx(
