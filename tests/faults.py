@@ -215,10 +215,10 @@ Handler: TypeAlias = Callable[[Peer], None]
 
 
 @contextlib.contextmanager
-def serving(handle: Handler) -> Iterator[Running]:
-    """Listen on a free port and give every connection to *handle*, in a thread of its own."""
-    with socket.create_server((HOST, 0)) as listener:
-        seen = Running(HOST, listener.getsockname()[1])
+def serving(handle: Handler, at: Address = (HOST, 0)) -> Iterator[Running]:
+    """Listen on a free port, or *at* another place, and give every connection to *handle*, in a thread of its own."""
+    with socket.create_server(at) as listener:
+        seen = Running(at[0], listener.getsockname()[1])
         loop = _Loop(listener, seen, handle)
         try:
             yield seen
@@ -769,11 +769,12 @@ def fault(
     resolve: Resolve | None = None,
     credentials: str = "user:secret",
     interval: float = 1.0,
+    at: Address = (HOST, 0),
 ) -> Iterator[Running]:
     """One of :data:`ENDPOINT_FAULTS` or :data:`PROXY_FAULTS`, until the end of the block.
 
     *issued* is shown by those faults that come as far as a certificate (``reset-on-sni``, ``bad-key-exchange``,
-    ``reset-after-certificate``; a self-signed one if not given), *interval* counts seconds.
+    ``reset-after-certificate``; a self-signed one if not given), *interval* counts seconds, *at* is where to listen.
     """
     if kind == NOTHING_LISTENING:
         with _nothing_listening() as seen:
@@ -786,7 +787,7 @@ def fault(
         upstream = stack.enter_context(honest) if honest else None
         context = server_context(shown) if kind == "reset-on-sni" else None
         options = Options(frozenset(names), context, upstream, resolve or {}, credentials, interval)
-        yield stack.enter_context(serving(lambda peer: handler(peer, options)))
+        yield stack.enter_context(serving(lambda peer: handler(peer, options), at))
 
 
 @contextlib.contextmanager

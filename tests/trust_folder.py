@@ -41,6 +41,7 @@ def make(
     folder: Path,
     *,
     google_roots: Sequence[x509.Certificate] | None = None,
+    public_roots: Sequence[x509.Certificate] = (),
     ct_logs: Iterable[AnyLog] | None = None,
     time_keys: Mapping[int, bytes] | None = None,
     time_url: str | None = None,
@@ -49,12 +50,15 @@ def make(
 ) -> Path:
     """Write trust data into `folder`, which must not exist: as shipped, except for the parts that are given.
 
-    `google_roots` take the place of Google's own keys; the alternate roots stay. Each of `revocation_hosts` may be
-    asked for everything. What is given must not be empty, for trust data without it would be refused.
+    `google_roots` take the place of Google's own keys; the alternate roots stay. `public_roots` join those that
+    browsers trust. Each of `revocation_hosts` may be asked for everything. Nothing else that is given may be empty, for
+    trust data without it would be refused.
     """
     shutil.copytree(ROOT / "trust", folder)
     if google_roots is not None:
         _write_roots(folder, google_roots)
+    with (folder / "public_roots.pem").open("ab") as file:
+        file.writelines(root.public_bytes(Encoding.PEM) for root in public_roots)
     if ct_logs is not None:
         _write_tables(folder, "ct_logs.toml", {"log": [_log(log) for log in ct_logs]})
     keys = None if time_keys is None else [_key(version, spki) for version, spki in time_keys.items()]

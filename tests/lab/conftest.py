@@ -5,7 +5,7 @@ so that a pipeline cannot lose its lab without anybody noticing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,8 @@ import pytest
 from . import programs
 from .command import Command
 from .network import HTTP_HOSTS, TLS_HOSTS, Network, Process, why_unavailable
-from .pki import Pki, make
-from .programs import Port80, Proxy
+from .pki import Impostor, Pki, make
+from .programs import REVERSED, Ca, Port80, Proxy
 
 
 def _need(obstacle: str | None) -> None:
@@ -95,6 +95,13 @@ def front(network: Network, pki: Pki) -> int:
 
 
 @pytest.fixture(scope="session")
+def impostor_ports(network: Network, pki: Pki) -> Mapping[Impostor, int]:
+    """Where on the gateway each impostor answers."""
+    programs.impostors(network, pki)
+    return programs.IMPOSTOR_PORTS
+
+
+@pytest.fixture(scope="session")
 def tinyproxy(network: Network) -> Proxy:
     _need_programs("tinyproxy")
     return programs.tinyproxy(network)
@@ -114,6 +121,44 @@ def mitmproxy(network: Network, pki: Pki) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def mitmproxy_upstream(mitmproxy: Proxy, tinyproxy: Proxy) -> Proxy:
+    assert tinyproxy.process.running()
+    return programs.mitmproxy_upstream(mitmproxy)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_reverse(mitmproxy: Proxy) -> Proxy:
+    return programs.mitmproxy_reverse(mitmproxy)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_company(network: Network, pki: Pki) -> Proxy:
+    """mitmproxy as a company sets it up: with an authority of its own."""
+    _need_programs("mitmdump")
+    ca = Ca(pki.corporate_root, pki.corporate_key)
+    return programs.mitmproxy(network, pki, name="mitmproxy-company", port=8090, ca=ca)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_company_upstream(mitmproxy_company: Proxy, tinyproxy: Proxy) -> Proxy:
+    assert tinyproxy.process.running()
+    return programs.mitmproxy_upstream(mitmproxy_company)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_company_reverse(mitmproxy_company: Proxy) -> Proxy:
+    return programs.mitmproxy_reverse(mitmproxy_company)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_googlish(network: Network, pki: Pki) -> Proxy:
+    """mitmproxy in Google's name, which opens the connections to `REVERSED` alone."""
+    _need_programs("mitmdump")
+    ca = Ca(pki.googlish_root, pki.googlish_key)
+    return programs.mitmproxy(network, pki, name="mitmproxy-googlish", port=8100, ca=ca, only=REVERSED)
+
+
+@pytest.fixture(scope="session")
 def squid(network: Network, pki: Pki) -> Proxy:
     _need_programs("squid")
     return programs.squid(network, pki)
@@ -125,9 +170,50 @@ def squid_splice(squid: Proxy) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def squid_at_once(squid: Proxy) -> Proxy:
+    return programs.squid_at_once(squid)
+
+
+@pytest.fixture(scope="session")
+def squid_stare(squid: Proxy) -> Proxy:
+    return programs.squid_stare(squid)
+
+
+@pytest.fixture(scope="session")
+def squid_selective(squid: Proxy) -> Proxy:
+    return programs.squid_selective(squid)
+
+
+@pytest.fixture(scope="session")
+def sslsplit(network: Network, pki: Pki) -> Proxy:
+    _need_programs("sslsplit")
+    return programs.sslsplit(network, pki)
+
+
+@pytest.fixture(scope="session")
+def privoxy(network: Network, pki: Pki) -> Proxy:
+    _need_programs("privoxy")
+    return programs.privoxy(network, pki)
+
+
+@pytest.fixture(scope="session")
 def proxy_py(network: Network, pki: Pki) -> Proxy:
     _need_programs("proxy")
     return programs.proxy_py(network, pki)
+
+
+@pytest.fixture(scope="session")
+def fault_ports(network: Network) -> Mapping[str, int]:
+    """Where on the gateway each kind of misbehaviour is."""
+    programs.misbehaving(network)
+    return programs.FAULT_PORTS
+
+
+@pytest.fixture(scope="session")
+def blocker(network: Network, pki: Pki) -> int:
+    """The port of a filter's page on the gateway."""
+    programs.blocker(network, pki)
+    return 443
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -22,11 +23,16 @@ from tlsinspect.lab.pki import (
     Authority,
     Extensions,
     GoogleLike,
+    Issued,
     Log,
     PrivateKey,
     TimeService,
+    forged,
     google_like,
+    impersonator,
     name,
+    new_key,
+    resigned,
     self_signed,
 )
 from tlsinspect.trust import MANIFEST
@@ -44,6 +50,29 @@ STOLEN_EXPIRED = timedelta(days=16)
 FORGED = "forged"
 """The stem of a leaf for every host by the company's authority. It names addresses at `FORGER_HOST`, and bears the
 timestamps of a genuine leaf."""
+
+BLOCKER = "blocked.acme.example"
+"""The stem of a leaf for the page to which a filter leads whoever it stops."""
+
+
+class Impostor(StrEnum):
+    """Who answers in place of a host with certificates that are right in every respect but one."""
+
+    COPY = "copy"  # leaf, intermediate and root say what the genuine ones say, octet by octet, of other keys
+    COPY_ALONE = "copy-alone"  # that leaf without the others
+    COPY_BEFORE_GENUINE = "copy-before-genuine"  # that leaf, and behind it the genuine leaf and its intermediate
+    COPY_WITH_OWN_KEY_IDS = "copy-with-own-key-ids"  # what the key identifiers say is true
+    CUSTOMER = "customer"  # Google signed, for a name that is not its own
+    SIBLING = "sibling"  # Google signed, for another name of its own
+    PUBLIC = "public"  # another public authority signed, for the right name
+
+    def stem(self, host: str) -> str:
+        """Of its files for a host."""
+        return f"{self}-{host}"
+
+
+COPIES = tuple(impostor for impostor in Impostor if impostor.startswith("copy"))
+CUSTOMER_NAME, SIBLING_NAME, PUBLIC_NAME = "www.customer.test", "video.google.com", "Common Root CA"
 
 
 @dataclass(frozen=True)
@@ -70,6 +99,20 @@ class Pki:
         return self.folder / "corporate.key"
 
     @property
+    def public_root(self) -> Path:
+        """An authority that browsers trust, and Google does not use, PEM."""
+        return self.folder / "public.pem"
+
+    @property
+    def googlish_root(self) -> Path:
+        """An inspecting proxy's authority to which somebody gave the name of Google's WR2, PEM."""
+        return self.folder / "googlish.pem"
+
+    @property
+    def googlish_key(self) -> Path:
+        return self.folder / "googlish.key"
+
+    @property
     def authorities(self) -> Path:
         """Certificates and keys of the stand-in's authorities and of its time service: who has them can lie."""
         return self.folder / "authorities"
@@ -93,13 +136,15 @@ class Pki:
         return x509.load_pem_x509_certificate((self.authorities / "wr2.pem").read_bytes())
 
     def trust(self, folder: Path, built: date) -> Path:
-        """Trust data in which the stand-in's roots are Google's own, its logs known and its time service believed.
+        """Trust data in which the stand-in's roots are Google's own, its logs known and its time service believed,
+        and in which browsers trust one authority more.
 
         Put together on a day long past, or it would prove by itself that a clock is behind.
         """
         made = trust_folder.make(
             folder,
             google_roots=x509.load_pem_x509_certificates(self.google_roots.read_bytes()),
+            public_roots=x509.load_pem_x509_certificates(self.public_root.read_bytes()),
             ct_logs=self.logs,
             time_keys={self.time.version: self.time.spki},
         )
@@ -128,12 +173,15 @@ def make(folder: Path, hosts: Iterable[str], now: datetime, *, portal: str) -> P
         _write_authority(authority, pki.authorities, stem)
     _write_key(pki.time.key, pki.authorities / f"{TIME_KEY}.key")
     self_signed(portal, now).write(folder, portal)
+    self_signed(BLOCKER, now).write(folder, BLOCKER)
     corporate = _corporate(now)
     _write_authority(corporate, folder, "corporate")
-    forged = _addresses(f"{FORGER_HOST}/ocsp", f"{FORGER_HOST}/forged.crl", f"{FORGER_HOST}/forged.crt")
+    addresses = _addresses(f"{FORGER_HOST}/ocsp", f"{FORGER_HOST}/forged.crl", f"{FORGER_HOST}/forged.crt")
     stamps = pki.leaf(hosts[0]).extensions.get_extension_for_oid(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS)
     copied = x509.UnrecognizedExtension(stamps.oid, stamps.value.public_bytes())
-    corporate.issue(hosts, add=[*forged, (copied, False)]).write(folder, FORGED)
+    corporate.issue(hosts, add=[*addresses, (copied, False)]).write(folder, FORGED)
+    _write_authority(impersonator(now), folder, "googlish")
+    _write_impostors(google, hosts, now, pki)
     return pki
 
 
@@ -183,6 +231,46 @@ def _write_peculiar(google: GoogleLike, youngest: Authority, hosts: list[str], n
     forged = wr2.ocsp_answer(made[Peculiar.STAPLED_FORGED].certificate, good)
     pki.staple(Peculiar.STAPLED_FORGED).write_bytes(tampered(forged))
     wr2.issue(hosts, not_after=now - STOLEN_EXPIRED, logs=logs).write(pki.folder, STOLEN)
+
+
+def _write_impostors(google: GoogleLike, hosts: list[str], now: datetime, pki: Pki) -> None:
+    subject = name((x509.NameOID.ORGANIZATION_NAME, "Common Trust"), (x509.NameOID.COMMON_NAME, PUBLIC_NAME))
+    public = Authority.root(subject, now)
+    pki.public_root.write_bytes(public.pem)
+    customer, sibling = google.wr2.issue([CUSTOMER_NAME], logs=pki.logs), google.wr2.issue([SIBLING_NAME])
+    forger = Forger(google)
+    for host in hosts:
+        genuine = pki.leaf(host)
+        copy = forger.copy(genuine)
+        made = {
+            Impostor.COPY: copy,
+            Impostor.COPY_ALONE: copy.alone(),
+            Impostor.COPY_BEFORE_GENUINE: copy.followed_by(genuine, google.wr2.certificate),
+            Impostor.COPY_WITH_OWN_KEY_IDS: forger.copy(genuine, own_key_ids=True),
+            Impostor.CUSTOMER: customer,
+            Impostor.SIBLING: sibling,
+            Impostor.PUBLIC: public.issue([host], logs=pki.logs),
+        }
+        for impostor, issued in made.items():
+            issued.write(pki.folder, impostor.stem(host))
+
+
+class Forger:
+    """Keys of its own under everything that WR2 and its root say."""
+
+    def __init__(self, google: GoogleLike) -> None:
+        self._leaf, self._wr2, self._r1 = new_key("p256"), new_key("rsa2048"), new_key("rsa2048")
+        self._wr2_ids = google.wr2.key_id, x509.SubjectKeyIdentifier.from_public_key(self._wr2.public_key()).digest
+        r1 = forged(google.r1.certificate, self._r1, self._r1)
+        self._above = forged(google.wr2.certificate, self._wr2, self._r1), r1
+
+    def copy(self, genuine: x509.Certificate, *, own_key_ids: bool = False) -> Issued:
+        """A genuine leaf under the forger's key, with the copies of the authorities above it."""
+        leaf, (wr2, r1) = forged(genuine, self._leaf, self._wr2), self._above
+        if own_key_ids:
+            leaf = resigned(leaf, self._wr2, replacing=self._wr2_ids)
+            wr2 = resigned(wr2, self._r1, replacing=self._wr2_ids)
+        return Issued(leaf, self._leaf, (leaf, wr2, r1))
 
 
 def _addresses(responder: str | None, crl: str | None, issuer: str) -> Extensions:

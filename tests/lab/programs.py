@@ -4,14 +4,15 @@ Each function starts one program on the network, waits until it listens, and say
 network. Every configuration is minimal: what is not said is the program's default.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Process, program
-from .pki import FORGED, STOLEN, Pki
+from .pki import BLOCKER, FORGED, STOLEN, Impostor, Pki
 from .revocation_server import REQUESTS, Request, Rule, requests_in, write_rules
 
 CREDENTIALS = ("inspector", "let-me-in")
@@ -182,9 +183,7 @@ def port80(network: Network, pki: Pki) -> Port80:
     """The hosts of pki.goog, the time service and whoever else is asked something on port 80."""
     folder = _folder(network, "port-80")
     argv = [sys.executable, "-m", "tests.lab.revocation_server", str(folder), str(pki.authorities)]
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
-    return Port80(network.serve("internet", argv, ports=(80,), env=environment), folder)
+    return Port80(network.serve("internet", argv, ports=(80,), env=_tests()), folder)
 
 
 def faketime(offset: str) -> dict[str, str]:
@@ -209,6 +208,44 @@ def portal(network: Network, pki: Pki) -> Process:
     http, https = PORTAL_PORTS
     server = _PORTAL.format(http=http, https=https, host=PORTAL, chain=pki.chain(PORTAL), key=pki.key(PORTAL))
     return _nginx(network, "gateway", server, ports=PORTAL_PORTS)
+
+
+_BLOCKER = """
+  server {{
+    listen 443 ssl;
+    listen [::]:443 ssl;
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    location / {{ return 403; }}
+  }}
+"""
+
+
+def blocker(network: Network, pki: Pki) -> Process:
+    """The page of a filter on port 443 of the gateway: whatever is asked, it says no, with its own certificate."""
+    server = _BLOCKER.format(chain=pki.chain(BLOCKER), key=pki.key(BLOCKER))
+    return _nginx(network, "gateway", server, ports=(443,), name="blocker")
+
+
+FAULTS = (
+    *("silent", "byte-a-second", "endless-handshake", "endless-hello-requests", "reset-on-accept", "reset-on-hello"),
+    *("fin-on-hello", "close-after-server-hello", "alert-112", "alert-40", "echo", "plain-http", "ssh-banner"),
+    *("random-garbage", "http-403", "http-511", "http-redirect"),
+    *("proxy-511", "proxy-302", "proxy-403", "proxy-502", "proxy-html-after-200", "proxy-never-answers"),
+)
+"""Kinds of misbehaviour: see `tests.faults`."""
+FAULT_PORTS = {kind: port for port, kind in enumerate(FAULTS, start=7001)}
+
+
+def misbehaving(network: Network) -> Process:
+    """Every one of `FAULTS` on its port of the gateway."""
+    argv = [sys.executable, "-m", "tests.lab.misbehaving", str(FAULT_PORTS[FAULTS[0]]), *FAULTS]
+    return network.serve("gateway", argv, ports=FAULT_PORTS.values(), env=_tests())
+
+
+def _tests() -> dict[str, str]:
+    """The environment in which a program of ours finds these tests."""
+    return {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _nginx(
@@ -239,7 +276,10 @@ ConnectPort 443
 """
 
 
-def tinyproxy(network: Network, *, port: int = 8888, authenticated: bool = False) -> Proxy:
+TINYPROXY_PORT = 8888
+
+
+def tinyproxy(network: Network, *, port: int = TINYPROXY_PORT, authenticated: bool = False) -> Proxy:
     """tinyproxy: opens a tunnel and leaves it alone; if `authenticated`, only for those who know `CREDENTIALS`."""
     configuration = _folder(network, f"tinyproxy-{port}") / "tinyproxy.conf"
     more = "BasicAuth {} {}".format(*CREDENTIALS) if authenticated else ""
@@ -251,31 +291,74 @@ def tinyproxy(network: Network, *, port: int = 8888, authenticated: bool = False
 # -- interceptors ------------------------------------------------------------------------------------------------------
 
 
-def mitmproxy(network: Network, pki: Pki, *, port: int = 8080) -> Proxy:
-    """mitmproxy, asked for a connection on one port and given redirected ones on the next; its authority is its own."""
-    folder = _folder(network, "mitmproxy")
-    settings = {
-        "confdir": folder,
-        "ssl_verify_upstream_trusted_ca": pki.google_roots,
-    }
-    argv = [_path("mitmdump"), "--mode", f"regular@{port}", "--mode", f"transparent@{port + 1}"]
-    for name, value in settings.items():
-        argv += ["--set", f"{name}={value}"]
-    process = network.serve("gateway", argv, ports=(port, port + 1))
-    return Proxy(process, port, port + 1, folder / "mitmproxy-ca-cert.pem")
+# The one host that mitmproxy plays in its reverse mode.
+REVERSED = "www.googleapis.com"
+
+
+@dataclass(frozen=True)
+class Ca:
+    """An authority for an interceptor to sign with."""
+
+    certificate: Path
+    key: Path
+
+
+def mitmproxy(
+    network: Network, pki: Pki, *, name: str = "mitmproxy", port: int = 8080, ca: Ca | None = None, only: str = ""
+) -> Proxy:
+    """mitmproxy, asked for a connection on one port and given redirected ones on the next; behind these follow the
+    ports of `mitmproxy_upstream` and `mitmproxy_reverse`. Its authority is its own unless another is given; it opens
+    the connections to every host, or to `only` one."""
+    folder = _folder(network, name)
+    settings: dict[str, object] = {"confdir": folder, "ssl_verify_upstream_trusted_ca": pki.google_roots}
+    if ca:
+        (folder / "mitmproxy-ca.pem").write_bytes(ca.key.read_bytes() + ca.certificate.read_bytes())
+    if only:
+        settings["allow_hosts"] = f"^{re.escape(only)}:443$"
+    upstream = f"upstream:http://{GATEWAY.ipv4}:{TINYPROXY_PORT}"
+    modes = ("regular", "transparent", upstream, f"reverse:https://{REVERSED}")
+    argv = [_path("mitmdump")]
+    for at, mode in enumerate(modes, start=port):
+        argv += ["--mode", f"{mode}@{at}"]
+    for setting, value in settings.items():
+        argv += ["--set", f"{setting}={value}"]
+    process = network.serve("gateway", argv, ports=range(port, port + len(modes)))
+    return Proxy(process, port, port + 1, ca.certificate if ca else folder / "mitmproxy-ca-cert.pem")
+
+
+def mitmproxy_upstream(started: Proxy) -> Proxy:
+    """The side of a running mitmproxy that itself asks `tinyproxy`."""
+    return replace(started, port=started.port + 2, transparent_port=None)
+
+
+def mitmproxy_reverse(started: Proxy) -> Proxy:
+    """The side of a running mitmproxy that plays `REVERSED`, for redirected connections."""
+    return replace(started, transparent_port=started.port + 3)
 
 
 _SQUID = """
 http_port {bump} name=bump ssl-bump {minting}
 https_port {transparent} name=transparent intercept ssl-bump {minting}
 http_port {splice} name=splice ssl-bump {minting}
+http_port {at_once} name=at-once ssl-bump {minting}
+http_port {stare} name=stare ssl-bump {minting}
+http_port {selective} name=selective ssl-bump {minting}
+https_port {selective_transparent} name=selective-transparent intercept ssl-bump {minting}
 sslcrtd_program {maker} -s {folder}/minted -M 4MB
 sslcrtd_children 2 startup=1
 tls_outgoing_options cafile={roots}
 acl hello at_step SslBump1
 acl honest myportname splice
+acl at_once myportname at-once
+acl staring myportname stare
+acl selective myportname selective selective-transparent
+acl opened ssl::server_name {opened}
+ssl_bump bump at_once
+ssl_bump stare staring
 ssl_bump peek hello
 ssl_bump splice honest
+ssl_bump bump selective opened
+ssl_bump splice selective
 ssl_bump bump all
 http_access allow all
 visible_hostname proxy.acme.test
@@ -290,35 +373,64 @@ shutdown_lifetime 0 seconds
 dns_timeout 1 second
 """
 SQUID_SPLICE_PORT = 3130
+SQUID_AT_ONCE_PORT = 3131
+SQUID_STARE_PORT = 3132
+SQUID_SELECTIVE_PORT = 3133
+OPENED = ("www.google.com", "mail.google.com")
+"""The hosts to which Squid opens connections on `SQUID_SELECTIVE_PORT` and, redirected, on the next."""
 
 
 def squid(network: Network, pki: Pki, *, port: int = 3128) -> Proxy:
-    """Squid, which opens TLS on `port` and, redirected, on the next; on `SQUID_SPLICE_PORT` it only reads the hello."""
+    """Squid, which opens TLS on `port` and, redirected, on the next, once it has read the hello. On its other ports
+    it opens nothing, opens before it has read anything, after it has seen the server, or opens some hosts alone."""
     folder = _folder(network, "squid")
     maker = _certificate_maker()
     made = network.run("gateway", [*_AS_NOT_ROOT, maker, "-c", "-s", str(folder / "minted"), "-M", "4MB"])
     made.check_returncode()
+    ports = {
+        "bump": port,
+        "transparent": port + 1,
+        "splice": SQUID_SPLICE_PORT,
+        "at_once": SQUID_AT_ONCE_PORT,
+        "stare": SQUID_STARE_PORT,
+        "selective": SQUID_SELECTIVE_PORT,
+        "selective_transparent": SQUID_SELECTIVE_PORT + 1,
+    }
     minting = f"tls-cert={pki.corporate_root} tls-key={pki.corporate_key} generate-host-certificates=on"
     configuration = folder / "squid.conf"
     configuration.write_text(
         _SQUID.format(
-            bump=port,
-            transparent=port + 1,
-            splice=SQUID_SPLICE_PORT,
+            **ports,
             minting=f"{minting} dynamic_cert_mem_cache_size=4MB",
             maker=maker,
             folder=folder,
             roots=pki.google_roots,
+            opened=" ".join(OPENED),
         )
     )
     argv = [*_AS_NOT_ROOT, _path("squid"), "-N", "-f", str(configuration)]
-    process = network.serve("gateway", argv, ports=(port, port + 1, SQUID_SPLICE_PORT))
+    process = network.serve("gateway", argv, ports=ports.values())
     return Proxy(process, port, port + 1, pki.corporate_root)
 
 
 def squid_splice(squid: Proxy) -> Proxy:
     """The honest side of a running Squid."""
     return Proxy(squid.process, SQUID_SPLICE_PORT)
+
+
+def squid_at_once(squid: Proxy) -> Proxy:
+    """The side that answers the client before it has read its hello."""
+    return replace(squid, port=SQUID_AT_ONCE_PORT, transparent_port=None)
+
+
+def squid_stare(squid: Proxy) -> Proxy:
+    """The side that looks at the server's certificate first."""
+    return replace(squid, port=SQUID_STARE_PORT, transparent_port=None)
+
+
+def squid_selective(squid: Proxy) -> Proxy:
+    """The side that opens connections to `OPENED` and leaves the others alone."""
+    return replace(squid, port=SQUID_SELECTIVE_PORT, transparent_port=SQUID_SELECTIVE_PORT + 1)
 
 
 def proxy_py(network: Network, pki: Pki, *, port: int = 8899) -> Proxy:
@@ -343,6 +455,40 @@ def proxy_py(network: Network, pki: Pki, *, port: int = 8899) -> Proxy:
     return Proxy(process, port, authority=pki.corporate_root)
 
 
+def sslsplit(network: Network, pki: Pki, *, port: int = 8460) -> Proxy:
+    """SSLsplit with the company's authority, which takes redirected connections over IPv4 alone."""
+    argv = [*_AS_NOT_ROOT, _path("sslsplit"), "-D", "-k", str(pki.corporate_key), "-c", str(pki.corporate_root)]
+    argv += ["-e", "netfilter", "https", "0.0.0.0", str(port), "netfilter"]
+    process = network.serve("gateway", argv, ports=(port,))
+    return Proxy(process, port, port, pki.corporate_root)
+
+
+_PRIVOXY = """
+listen-address {address}:{port}
+confdir /etc/privoxy
+actionsfile {folder}/inspect.action
+ca-directory {folder}
+ca-cert-file {ca.certificate}
+ca-key-file {ca.key}
+certificate-directory {folder}
+trusted-cas-file {roots}
+enforce-blocks 0
+"""
+
+
+def privoxy(network: Network, pki: Pki, *, port: int = 8118) -> Proxy:
+    """Privoxy with the company's authority; its TLS is that of mbedTLS."""
+    folder = _folder(network, "privoxy")
+    (folder / "inspect.action").write_text("{+https-inspection}\n/\n")
+    ca = Ca(pki.corporate_root, pki.corporate_key)
+    configuration = folder / "config"
+    configuration.write_text(
+        _PRIVOXY.format(address=GATEWAY.ipv4, port=port, folder=folder, ca=ca, roots=pki.google_roots)
+    )
+    process = network.serve("gateway", [_path("privoxy"), "--no-daemon", str(configuration)], ports=(port,))
+    return Proxy(process, port, authority=pki.corporate_root)
+
+
 FRONT_PORT = 8444
 
 
@@ -351,6 +497,19 @@ def front(network: Network, pki: Pki) -> Process:
     addresses of its own for everything a certificate can name."""
     server = _tls_host(" ".join(TLS_HOSTS), pki, FRONT_PORT, stem=FORGED)
     return _nginx(network, "gateway", server, ports=(FRONT_PORT,), name="front")
+
+
+IMPOSTOR_PORTS = {impostor: port for port, impostor in enumerate(Impostor, start=9001)}
+
+
+def impostors(network: Network, pki: Pki) -> Process:
+    """nginx on the gateway, which plays each impostor on a port of its own."""
+    servers = [
+        _tls_host(host, pki, port, stem=impostor.stem(host))
+        for impostor, port in IMPOSTOR_PORTS.items()
+        for host in TLS_HOSTS
+    ]
+    return _nginx(network, "gateway", "".join(servers), ports=tuple(IMPOSTOR_PORTS.values()), name="impostors")
 
 
 def _folder(network: Network, name: str) -> Path:

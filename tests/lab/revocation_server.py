@@ -79,6 +79,7 @@ class What(StrEnum):
 
     PAGE = "page"  # HTML with status 200
     FORBIDDEN_PAGE = "forbidden-page"  # the same with status 403
+    LOGIN_PAGE = "login-page"  # status 511, as a captive portal has it
     ERROR = "error"  # status 500
     MISSING = "missing"  # status 404
     ZEROS = "zeros"  # 3 GB of them, announced
@@ -437,6 +438,7 @@ def _question(request: Request) -> bytes:
 _STATUSES = {
     What.PAGE: Answer(content_type="text/html", body=_PAGE),
     What.FORBIDDEN_PAGE: Answer(status="403 Forbidden", content_type="text/html", body=_PAGE),
+    What.LOGIN_PAGE: Answer(status="511 Network Authentication Required", content_type="text/html", body=_PAGE),
     What.ERROR: Answer(status="500 Internal Server Error", content_type="text/plain", body=b"try again\n"),
     What.MISSING: Answer(status="404 Not Found", content_type="text/plain", body=b"not here\n"),
 }

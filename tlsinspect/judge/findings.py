@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
-from tlsinspect.evidence.clock import skew
+from tlsinspect.evidence.clock import SLACK, skew
 from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.portal import host_of
 from tlsinspect.evidence.signature import signed
@@ -123,7 +123,7 @@ def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> I
     now = context.bounds.best
     if path.leaf.not_after < now:
         yield finding("certificate-expired", {"not_after": words["not_after"]}, words)
-    if path.leaf.not_before > now:
+    if path.leaf.not_before > now + SLACK:  # one minted for this very connection is younger than the run
         yield finding("certificate-not-yet-valid", {"not_before": words["not_before"]}, words)
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "Wish",
     "cases",
     "fiddler",
+    "forged",
     "google_like",
     "impersonator",
     "name",
@@ -92,6 +93,8 @@ _YEAR = timedelta(days=365)
 
 _SHA1_WITH_RSA = bytes.fromhex("300d06092a864886f70d0101050500")
 _SHA1_WITH_ECDSA = bytes.fromhex("300906072a8648ce3d0401")
+_SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
+_SHA256_WITH_ECDSA = bytes.fromhex("300a06082a8648ce3d040302")
 
 
 # --- keys and names -------------------------------------------------------------------------------------------------
@@ -212,6 +215,17 @@ def resigned(
     parts[2] = algorithm  # version, serial number, signature algorithm, …
     signed = _der(0x30, b"".join(parts))
     return _assembled(signed, algorithm, _signature(signer, signed, hashes.SHA1()))
+
+
+def forged(genuine: x509.Certificate, key: PrivateKey, signer: PrivateKey) -> x509.Certificate:
+    """Everything a certificate says, octet by octet, said of another key and signed by another one: its names, serial
+    number and dates, and extensions that only its issuer or a log can have made."""
+    parts = _elements(genuine.tbs_certificate_bytes)
+    algorithm = _SHA256_WITH_RSA if isinstance(signer, rsa.RSAPrivateKey) else _SHA256_WITH_ECDSA
+    # Version, serial number, signature algorithm, issuer, validity, subject, key, …
+    parts[2], parts[6] = algorithm, _spki(key)
+    signed = _der(0x30, b"".join(parts))
+    return _assembled(signed, algorithm, _signature(signer, signed, hashes.SHA256()))
 
 
 def _replaced(data: bytes, old: bytes, new: bytes) -> bytes:
