@@ -15,11 +15,12 @@ from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
 from tlsinspect.evidence.path import Path, Signer, readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
+from tlsinspect.judge.advice import case_of, remedy
 from tlsinspect.judge.establish import Context, Established, establish
 from tlsinspect.judge.findings import findings
 from tlsinspect.judge.rules import WORST_FIRST, decide
 from tlsinspect.judge.values import values
-from tlsinspect.judge.words import explanation, finding, remedy
+from tlsinspect.judge.words import explanation, finding
 from tlsinspect.model import (
     Assessment,
     Attribution,
@@ -108,6 +109,7 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
     established = establish(sighting, context)
     decision = decide(established.facts)
     product = _attribution(established, seen, context)
+    named = product if product and product.kind not in NOT_PRODUCTS else None
     words = values(endpoint, seen, established, product, context)
     return Assessment(
         endpoint=endpoint,
@@ -117,9 +119,9 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         basis=context.basis,
         rule=decision.rule.id,
         explanation=explanation(decision.rule.id, words),
-        remedy=remedy(decision.rule.id, words),
+        remedy=remedy(case_of(endpoint, decision.rule.id, decision.verdict, named), words),
         findings=findings(decision, seen, established, product, context, words),
-        attribution=product if product and product.kind not in NOT_PRODUCTS else None,
+        attribution=named,
         issuer=_issuer(path),
         issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
         path=_titles(established),
