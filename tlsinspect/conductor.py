@@ -25,8 +25,10 @@ from tlsinspect.gather.port80 import Port80
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
 from tlsinspect.judge import Observed, judge_run
+from tlsinspect.judge.advice import advice
 from tlsinspect.judge.conclude import clock_of, conclusions
 from tlsinspect.judge.establish import Context
+from tlsinspect.judge.ticket import ticket
 from tlsinspect.model import (
     SCHEMA_VERSION,
     Assessment,
@@ -204,6 +206,8 @@ class Run:
             assessments=judged.assessments,
             reachability=reached,
             conclusions=conclusions(judged, reached),
+            advice=advice(judged.assessments),
+            ticket=ticket(judged, self.started or finished),
             fetches=tuple(self.shelf.fetches.values()),
             probes=tuple(seen for o in self.probed for seen in o.observations),
             judged_at=self.options["at"],

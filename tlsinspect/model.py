@@ -374,6 +374,16 @@ class Assessment:
     observations: tuple[Observation, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do, once for all the hosts it is for."""
+
+    text: str
+    hosts: tuple[str, ...]
+    client: str = ""  # the program it is about; empty for whoever runs the network or this machine
+    source: str = ""  # where the product's or the client's own words stand
+
+
 class Reach(StrEnum):
     """What plain HTTP gave at a port-80 row."""
 
@@ -445,6 +455,8 @@ class Report:
     assessments: tuple[Assessment, ...]
     reachability: tuple[Reachability, ...] = ()
     conclusions: tuple[Finding, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    ticket: str = ""  # for whoever runs the network, to be pasted; empty where nothing is to be asked of them
     fetches: tuple[Fetch, ...] = ()
     probes: tuple[Observation, ...] = ()  # what active probes saw: no assessment rests on them
     judged_at: datetime | None = None  # the moment the caller chose to judge at

@@ -15,13 +15,14 @@ from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
 from tlsinspect.evidence.path import Path, Signer, readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
+from tlsinspect.judge.advice import case_of, remedy
 from tlsinspect.judge.establish import Context, Established, establish
 from tlsinspect.judge.findings import findings
 from tlsinspect.judge.probes import minted, probe_findings
 from tlsinspect.judge.rules import decide
 from tlsinspect.judge.together import together
 from tlsinspect.judge.values import values
-from tlsinspect.judge.words import explanation, remedy
+from tlsinspect.judge.words import explanation
 from tlsinspect.model import (
     Assessment,
     Attribution,
@@ -105,6 +106,7 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
     established = establish(sighting, context)
     decision = decide(established.facts)
     product = _attribution(established, seen, context)
+    named = product if product and product.kind not in NOT_PRODUCTS else None
     words = values(endpoint, seen, established, product, context)
     return Assessment(
         endpoint=endpoint,
@@ -114,9 +116,9 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         basis=context.basis,
         rule=decision.rule.id,
         explanation=explanation(decision.rule.id, words),
-        remedy=remedy(decision.rule.id, words),
+        remedy=remedy(case_of(endpoint, decision.rule.id, decision.verdict, named), words),
         findings=findings(decision, seen, established, product, context, words),
-        attribution=product if product and product.kind not in NOT_PRODUCTS else None,
+        attribution=named,
         issuer=_issuer(path),
         issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
         issuing_key=path.issuing_key if path is not None else None,

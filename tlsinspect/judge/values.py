@@ -58,7 +58,7 @@ def values(
         "by_name": "" if is_address(endpoint.host) else ", by server name (SNI) and not by certificate name or address",
         "address": seen.address or ", ".join(seen.addresses) or "unknown",
         "portal": established.portal,
-        "expected": _expected(endpoint, context),
+        "expected": expected(endpoint, context),
         "no_authenticated_proxy": _no_authenticated_proxy(endpoint),
         "trust_name": context.trust.facts.name,
         "data_date": context.trust.facts.date,
@@ -83,7 +83,7 @@ def _clock_values(sure: bool) -> dict[str, str]:
     return dict(zip(("clock_words", "clock_remedy"), words, strict=True))
 
 
-def _expected(endpoint: Endpoint, context: Context) -> str:
+def expected(endpoint: Endpoint, context: Context) -> str:
     if endpoint.authority is Authority.GOOGLE:
         return "the stand-in for Google's root" if context.trust.stand_in else "a Google root"
     return "the authority you named" if endpoint.authority is Authority.FILE else "a public authority"
@@ -118,7 +118,7 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
 def _product_values(product: Attribution | None) -> dict[str, str]:
     if product is None:
         return {"by": "", "in_product": ""}
-    name = product.product.partition(" (")[0]  # without the catalogue's remark on versions
+    name = product_name(product)
     return {
         "by": f" by {name} ({product.confidence})",
         "in_product": f" in {name}",
@@ -126,6 +126,11 @@ def _product_values(product: Attribution | None) -> dict[str, str]:
         "confidence": product.confidence,
         "matched": product.matched,
     }
+
+
+def product_name(product: Attribution) -> str:
+    """Its name, without the catalogue's remark on versions."""
+    return product.product.partition(" (")[0]
 
 
 def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:

@@ -20,26 +20,26 @@ def wording() -> dict[str, Any]:
 LONGEST = 600  # characters of one value: several sentences of our own, or a very long name
 
 
-class _Values(dict[str, str]):
+Value = str | tuple[str, ...]  # several of them are listed, however many there are
+
+
+class _Values(dict[str, Value]):
     """Escapes what is asked for, and only that."""
 
     def __getitem__(self, key: str) -> str:
-        return printable(self.get(key, "unknown"), LONGEST)
+        value = self.get(key, "unknown")
+        return ", ".join(printable(v, LONGEST) for v in ((value,) if isinstance(value, str) else value))
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
+def fill(template: str, values: Mapping[str, Value]) -> str:
+    """`template` with its {placeholders} filled."""
     # Values come last in format_map, so braces inside them stay what they are.
     return template.format_map(_Values(values))
 
 
 def explanation(rule: str, values: Mapping[str, str]) -> str:
     """Why this verdict, in a sentence."""
-    return _fill(wording()["rule"][rule]["explanation"], values)
-
-
-def remedy(rule: str, values: Mapping[str, str]) -> str:
-    """What to do about it, or the empty string."""
-    return _fill(wording()["rule"][rule]["remedy"], values)
+    return fill(wording()["rule"][rule]["explanation"], values)
 
 
 def finding(
@@ -53,7 +53,7 @@ def finding(
     here is a hint, whatever it is elsewhere."""
     row = wording()["finding"][code]
     template = row["sentence"] if proven else row.get("unproven", row["sentence"])
-    sentence = _fill(template, {**(context or {}), **(values or {})})
+    sentence = fill(template, {**(context or {}), **(values or {})})
     kind = Kind(row["kind"]) if proven else Kind.HINT
     return Finding(code, Severity(row["severity"]), kind, sentence, dict(values or {}))
 

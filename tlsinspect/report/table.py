@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tlsinspect.model import (
+    Advice,
     Assessment,
     Confidence,
     Finding,
@@ -68,7 +69,7 @@ def render(report: Report, title: str, console: Console, *, verbose: bool = Fals
     if report.assessments:
         parts.append(_rows(report, console.width, ascii_only, verbose))
         parts.append(Text())
-    parts += [*_facts(report), *_ending(report)]
+    parts += [*_facts(report), *_ending(report, verbose)]
     console.print(Group(*parts), soft_wrap=False)
 
 
@@ -106,20 +107,6 @@ def verdict_text(assessment: Assessment) -> Text:
     return Text.assemble(
         (f"{_place(assessment)}  ", "bold"), (assessment.verdict, f"bold {colour}"), f" ({assessment.confidence})"
     )
-
-
-def _remedies(bad: Sequence[Assessment]) -> list[str]:
-    """Each remedy once, naming all the hosts it is for."""
-    hosts: dict[str, list[str]] = {}
-    for assessment in bad:
-        if assessment.remedy:
-            host = assessment.endpoint.host
-            hosts.setdefault(assessment.remedy.replace(host, "\0"), []).append(host)
-    return [remedy.replace("\0", _listed(names)) for remedy, names in hosts.items()]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _place(assessment: Assessment) -> str:
@@ -242,8 +229,8 @@ def _labelled(label: str, text: str, style: str = "") -> Table:
     return line
 
 
-def _ending(report: Report) -> Iterator[RenderableType]:
-    """What it comes to, and what to do: each remedy once, with the hosts it is for in it."""
+def _ending(report: Report, verbose: bool) -> Iterator[RenderableType]:
+    """What it comes to, what to do, and what to write to whoever runs the network."""
     yield Text()
     if report.interrupted:
         yield Text("Interrupted: this is what was finished until then.", style="yellow")
@@ -253,8 +240,20 @@ def _ending(report: Report) -> Iterator[RenderableType]:
     if report.assessments and not bad:
         stand_in = ", judged by the stand-in you named" if report.trust.stand_in else ""
         yield Text(f"Every host is reached untouched{stand_in}.", style="bold")
-    for remedy in _remedies(bad):
-        yield Text(f"→ {remedy}")
+    yield from _advice(report.advice, verbose)
     if report.trust.stand_in:
         yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
+    if report.ticket:
+        yield Text("\nFor the ticket:", style="bold")
+        yield Text(report.ticket)
+
+
+def _advice(advice: Sequence[Advice], verbose: bool) -> Iterator[Text]:
+    """Each remedy once; what is for many clients only on demand."""
+    clients = list(dict.fromkeys(each.client for each in advice if each.client))
+    for each in advice:
+        if not each.client or verbose or len(clients) == 1:
+            yield Text(f"→ {each.text}")
+    if len(clients) > 1 and not verbose:
+        yield Text(f"→ Where inspection must stay, there is advice for {', '.join(clients)}: --verbose.", style="dim")

@@ -1,0 +1,120 @@
+"""What to do, from `remedies.toml`: for one assessment the first row that fits, for a run each piece of advice once."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from tlsinspect.judge.words import fill
+from tlsinspect.model import Advice, Assessment, Attribution, Endpoint, Verdict
+
+CONDITIONS = ("rule", "verdict", "kind", "product", "vendor", "profile", "client")
+ASKS = ("", "exempt", "allow", "incident", "explain")
+TARGETS = "targets"  # the profile of hosts that were named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A row of `remedies.toml`."""
+
+    when: Mapping[str, frozenset[str]]
+    text: str
+    ask: str  # what a ticket asks for
+    source: str
+
+    def fits(self, case: Mapping[str, str]) -> bool:
+        """A row that names no client is for nobody's settings, and one that does for nobody else's."""
+        clients = self.when.get("client", frozenset({""}))
+        return case.get("client", "") in clients and all(case.get(k, "") in self.when[k] for k in self.when)
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(files("tlsinspect.judge").joinpath("remedies.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def remedies() -> tuple[Remedy, ...]:
+    return tuple(
+        Remedy(
+            when={key: frozenset([value] if isinstance(value, str) else value) for key, value in row["when"].items()},
+            text=row["text"],
+            ask=row.get("ask", ""),
+            source=row.get("source", ""),
+        )
+        for row in _data()["remedy"]
+    )
+
+
+def clients_of(profile: str) -> Sequence[str]:
+    """The programs that use the hosts of a profile."""
+    listed: dict[str, list[str]] = _data()["clients"]
+    return listed.get(profile, listed[TARGETS])
+
+
+def case_of(endpoint: Endpoint, rule: str, verdict: Verdict, product: Attribution | None) -> dict[str, str]:
+    """What the conditions of a row are compared with."""
+    case = {"rule": rule, "verdict": str(verdict), "profile": endpoint.rows[0].profile or TARGETS}
+    if product is not None:
+        case |= {"kind": product.kind, "product": product.id, "vendor": product.vendor}
+    return case
+
+
+def remedy(case: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """What to do about one verdict, or the empty string."""
+    return fill(remedy_for(case).text, values)
+
+
+def remedy_for(case: Mapping[str, str]) -> Remedy:
+    return next(row for row in remedies() if row.fits(case))
+
+
+def asked(assessment: Assessment) -> str:
+    """What a ticket about an assessment asks for: one of ASKS."""
+    return remedy_for(_case(assessment)).ask
+
+
+def _case(a: Assessment) -> dict[str, str]:
+    return case_of(a.endpoint, a.rule, a.verdict, a.attribution)
+
+
+def advice(assessments: Iterable[Assessment]) -> tuple[Advice, ...]:
+    """Each remedy once, with the hosts it is for in it; then what their clients can do beside it."""
+    bad = [a for a in assessments if not is_well(a)]
+    return (*_remedies(bad), *_for_clients(bad))
+
+
+def is_well(assessment: Assessment) -> bool:
+    """Genuine, or inspected where that is expected."""
+    inspected = assessment.verdict is Verdict.INTERCEPTED and assessment.endpoint.expectation != "exempt"
+    return assessment.verdict is Verdict.GENUINE or inspected
+
+
+def _remedies(bad: Iterable[Assessment]) -> Iterator[Advice]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for a in bad:
+        if a.remedy:
+            without_host = a.remedy.replace(a.endpoint.host, "\0")
+            found.setdefault((without_host, remedy_for(_case(a)).source), []).append(a.endpoint.host)
+    for (text, source), hosts in found.items():
+        each = tuple(dict.fromkeys(hosts))  # on several routes a host is there several times
+        yield Advice(text.replace("\0", listing(each)), each, source=source)
+
+
+def _for_clients(bad: Iterable[Assessment]) -> Iterator[Advice]:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for a in bad:
+        case = _case(a)
+        for client in clients_of(case["profile"]):
+            row = next((row for row in remedies() if row.fits({**case, "client": client})), None)
+            if row is not None:
+                found.setdefault((client, row.text, row.source), []).append(a.endpoint.host)
+    for (client, text, source), hosts in found.items():
+        yield Advice(text, tuple(dict.fromkeys(hosts)), client, source)
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names as a sentence has them."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

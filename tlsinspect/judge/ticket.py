@@ -1,0 +1,90 @@
+"""A paragraph for whoever runs the network: what was presented instead, the proof, and what is asked for.
+
+It is pasted into a ticket, so it stands by itself: when, from where, which names and ports, which authority. What is
+asked for goes by the row of `remedies.toml` that fits, so that nobody is asked to exempt an attacker.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from tlsinspect.certificate import Certificate, text_of
+from tlsinspect.evidence.path import readable
+from tlsinspect.judge import Judged
+from tlsinspect.judge.advice import asked, is_well
+from tlsinspect.judge.establish import Context
+from tlsinspect.judge.values import expected, product_name
+from tlsinspect.judge.words import day, fill, wording
+from tlsinspect.model import Assessment, Verdict
+
+LONGEST_LIST = 200  # names in one sentence; the report has them all
+_ORDER = ("incident", "exempt", "allow", "explain")
+
+
+def ticket(judged: Judged, started: datetime) -> str:
+    """The paragraph, or nothing where nothing is to be asked of anybody."""
+    asks: dict[str, list[Assessment]] = {ask: [] for ask in _ORDER}
+    for assessment in judged.assessments:
+        if not is_well(assessment) and (ask := asked(assessment)):
+            asks[ask].append(assessment)
+    sentences = [s for ask, found in asks.items() if found for s in _section(ask, found, judged.context)]
+    return "\n".join([_opening(judged, started), *sentences]) if sentences else ""
+
+
+def _opening(judged: Judged, started: datetime) -> str:
+    """The time is the true one, as far as it is proven: logs are searched by it."""
+    bounds = judged.context.bounds
+    if not bounds.exact:
+        started += bounds.best - bounds.local
+    routes = dict.fromkeys(f"through {a.route.proxy}" if a.route.proxy else "direct" for a in judged.assessments)
+    return fill(wording()["ticket"]["opening"], {"when": day(started), "route": tuple(routes)})
+
+
+def _section(ask: str, found: Sequence[Assessment], context: Context) -> Iterator[str]:
+    """The evidence, then what is asked for."""
+    same: dict[tuple[str, str, Verdict], list[Assessment]] = {}
+    for a in found:
+        if _leaf(a) is None:
+            yield a.explanation
+        else:
+            same.setdefault((a.issuer or "", _product(a), a.verdict), []).append(a)
+    for alike in same.values():
+        yield _presented(alike, context)
+    yield fill(wording()["ticket"][ask], {"places": _places(found)})
+
+
+def _presented(alike: Sequence[Assessment], context: Context) -> str:
+    first = alike[0]
+    words = wording()["ticket"]
+    proof = fill(words["proof"][first.verdict], {"expected": expected(first.endpoint, context)})
+    what, sha256 = _fingerprint(first)
+    values = {"issuer": first.issuer or "", "product": _product(first), "proof": proof, "what": what, "sha256": sha256}
+    return fill(words["presented"], {**values, "places": _places(alike)})
+
+
+def _product(a: Assessment) -> str:
+    return f" (by its names {product_name(a.attribution)}, {a.attribution.confidence})" if a.attribution else ""
+
+
+def _fingerprint(a: Assessment) -> tuple[str, str]:
+    """What identifies the device best: its authority's certificate where it sent that, else the one it made."""
+    chain = _chain(a)
+    authority = next((c for c in chain[1:] if c.subject_der == chain[0].issuer_der), None)
+    if authority is not None:
+        return "its issuer's certificate", authority.sha256
+    return f"the certificate for {a.endpoint.host}", chain[0].sha256
+
+
+def _leaf(a: Assessment) -> Certificate | None:
+    return next(iter(_chain(a)), None)
+
+
+def _chain(a: Assessment) -> tuple[Certificate, ...]:
+    """What was presented when the assessment's verdict was reached."""
+    chains = (tuple(readable(seen.tls.chain)) for seen in a.observations if seen.tls is not None)
+    return next((c for c in chains if c and text_of(c[0].issuer) == a.issuer), ())
+
+
+def _places(found: Sequence[Assessment]) -> tuple[str, ...]:
+    places = [f"{a.endpoint.host}:{a.endpoint.port}" for a in found]
+    more = len(places) - LONGEST_LIST
+    return (*places[:LONGEST_LIST], f"and {more} more") if more > 0 else tuple(places)
