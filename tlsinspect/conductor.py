@@ -17,6 +17,7 @@ from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds
 from tlsinspect.evidence.sighting import Sighting
+from tlsinspect.evidence.truststores import Stores
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
 from tlsinspect.gather.port80 import Port80
@@ -39,6 +40,7 @@ from tlsinspect.model import (
 )
 from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.route import DIRECT, Routing, read_resolve, routing
+from tlsinspect.stores import read_stores
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
 
@@ -60,6 +62,7 @@ class Run:
     files: Mapping[str, Anchors] = field(default_factory=dict)  # the authorities that endpoints name, by path
     seen: dict[Endpoint, list[Observation]] = field(default_factory=dict)
     aside: list[Observed] = field(default_factory=list)  # observed for the time alone
+    stores: Stores | None = None  # this machine's, read where somebody unknown signed
     interrupted: bool = False
     started: datetime | None = None  # local clock
 
@@ -86,9 +89,14 @@ class Run:
 
     async def _gather(self, gatherer: Gatherer) -> None:
         sightings = await gatherer.gather(self._observed())
+        last = [self._read_stores(sightings)]
         if not self.options["offline"]:
-            last = (self._ask_second(gatherer, sightings), self.port80.ask_named(sightings))
-            await together(last, self.shelf.defects)
+            last += [self._ask_second(gatherer, sightings), self.port80.ask_named(sightings)]
+        await together(last, self.shelf.defects)
+
+    async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
+        if any(s.path is not None and s.path.foreign for s in sightings):
+            self.stores = await asyncio.to_thread(read_stores)
 
     async def _observe_all(self) -> None:
         gate, progress = asyncio.Semaphore(self.options["concurrency"]), self.options["progress"]
@@ -163,6 +171,7 @@ class Run:
             files=self.files,
             witness=self.options["witness"],
             evidence=self.shelf.evidence(),
+            stores=self.stores,
         )
         judged = judge_run(self._observed(), context, self.aside)
         return Report(
@@ -177,6 +186,8 @@ class Run:
             reachability=reached,
             conclusions=conclusions(judged, reached),
             fetches=tuple(self.shelf.fetches.values()),
+            stores=self.stores.facts() if self.stores is not None else (),
+            roots=judged.roots,
             judged_at=self.options["at"],
             interrupted=self.interrupted,
         )

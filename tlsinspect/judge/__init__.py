@@ -13,8 +13,9 @@ from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
 from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
-from tlsinspect.evidence.path import Path, Signer, readable
+from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
+from tlsinspect.evidence.truststores import intercepting_roots
 from tlsinspect.judge.establish import Context, Established, establish
 from tlsinspect.judge.findings import findings
 from tlsinspect.judge.rules import WORST_FIRST, decide
@@ -25,8 +26,10 @@ from tlsinspect.model import (
     Attribution,
     Endpoint,
     Failure,
+    InterceptingRoot,
     Observation,
     Reason,
+    Verdict,
 )
 from tlsinspect.text import one_line
 
@@ -37,6 +40,7 @@ class Judged:
 
     assessments: tuple[Assessment, ...]  # one an endpoint, in order
     context: Context  # what the run as a whole knows: the time above all
+    roots: tuple[InterceptingRoot, ...] = ()
 
 
 def judge_run(observed: Sequence[Observed], context: Context, aside: Sequence[Observed] = ()) -> Judged:
@@ -56,7 +60,22 @@ def judge_run(observed: Sequence[Observed], context: Context, aside: Sequence[Ob
         hints=hints_of(telling, context),
         shared=shared_keys(_foreign(everything)),
     )
-    return Judged(tuple(_assess(each, context) for each in sightings), context)
+    assessments = tuple(_assess(each, context) for each in sightings)
+    return Judged(assessments, context, _roots(assessments, sightings, context))
+
+
+def _roots(
+    assessments: Sequence[Assessment], sightings: Sequence[Sequence[Sighting]], context: Context
+) -> tuple[InterceptingRoot, ...]:
+    """Who stands behind the hosts that are intercepted."""
+    found = [
+        (s.endpoint.host, s.path, a.attribution.id if a.attribution else None)
+        for a, each in zip(assessments, sightings, strict=True)
+        if a.verdict is Verdict.INTERCEPTED
+        for s in each
+        if s.path is not None and s.path.foreign
+    ]
+    return intercepting_roots(found, context.stores)
 
 
 def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
@@ -76,7 +95,7 @@ def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
     return [
         Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, s.path.complete)
         for s in sightings
-        if s.path is not None and s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
+        if s.path is not None and s.path.foreign
     ]
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from tlsinspect.evidence.clockhints import hints
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.findings import skew_findings
-from tlsinspect.judge.words import day, finding
-from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
+from tlsinspect.judge.findings import skew_findings, store_problems
+from tlsinspect.judge.words import day, finding, listed
+from tlsinspect.model import Assessment, ClockEstimate, Finding, InterceptingRoot, Reach, Reachability, Verdict
 
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
@@ -29,7 +29,13 @@ def _hints(context: Context) -> Iterator[Finding]:
 def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
-    found = [*_asked_time(context), *_intercepted(judged.assessments), *skew_findings(context)]
+    found = [
+        *_asked_time(context),
+        *_intercepted(judged.assessments),
+        *_noticed(judged.roots),
+        *_stores(context),
+        *skew_findings(context),
+    ]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -49,6 +55,24 @@ def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         always = not any(f.code == "mixed" for a in found for f in a.findings)
         code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
         yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
+
+
+def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
+    """Which programs notice the interception, and which do not: authorities that fare alike in one sentence."""
+    for code, programs in (("silent-interception", "trusting"), ("breaking-interception", "failing")):
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for root in roots:
+            alike.setdefault(getattr(root, programs), []).append(root.title)
+        for clients, titles in alike.items():
+            if clients:
+                values = {"authorities": listed([f'"{t}"' for t in titles], 3), "clients": listed(clients, 20)}
+                yield finding(code, values)
+
+
+def _stores(context: Context) -> Iterator[Finding]:
+    """Stores that somebody named and that cannot be read."""
+    if context.stores is not None:
+        yield from store_problems(context.stores)
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer
 from tlsinspect.evidence.portal import plain_http, portal_in
 from tlsinspect.evidence.sighting import Known, Sighting
+from tlsinspect.evidence.truststores import Stores
 from tlsinspect.http1 import Head
 from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
 from tlsinspect.model import (
@@ -39,6 +40,7 @@ class Context(Known):
     witness: bool = False  # ask OpenSSL and certvalidator for their opinion
     shared: Shared = field(default_factory=Shared)
     hints: Hints = field(default_factory=Hints)
+    stores: Stores | None = None  # this machine's trust stores, where they were read
 
 
 @dataclass(frozen=True)
