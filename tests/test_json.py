@@ -341,6 +341,7 @@ def test_no_closed_list_of_the_schema_is_checked_by_nothing() -> None:
         ("Timestamp", "result"): ("valid", "invalid", "unknown-log"),
         ("Timestamp", "via"): ("embedded", "ocsp"),
         ("Fetch", "purpose"): get_args(Purpose),
+        ("TrustStore", "effect"): ("base", "replaces", "adds"),
     }
 
 

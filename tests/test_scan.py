@@ -80,6 +80,11 @@ def one(lab: Lab, issued: Issued, host: str = GENUINE) -> Assessment:
         return look_once(lab, {host: server})
 
 
+def told(report: Report) -> list[str]:
+    """The conclusions, without which programs of this machine would notice: that is not for these tests to say."""
+    return [c.code for c in report.conclusions if c.code not in ("breaking-interception", "silent-interception")]
+
+
 def verdicts(report: Report) -> dict[str, str]:
     return {host: str(assessment.verdict) for host, assessment in by_host(report).items()}
 
@@ -166,7 +171,7 @@ def test_an_interceptor_is_one_whatever_it_shows(lab: Lab, kind: str) -> None:
     seen = seen_of(found[GENUINE]).tls
     assert seen is not None
     assert seen.chain == issued.ders
-    assert [c.code for c in report.conclusions] == ["selective-interception"]
+    assert told(report) == ["selective-interception"]
 
 
 def test_what_else_is_said_of_interceptors(lab: Lab) -> None:
@@ -317,7 +322,7 @@ def test_one_foreign_leaf_that_claims_several_hosts(lab: Lab) -> None:
     assert set(verdicts(report).values()) == {"intercepted"}
     assert all("same-leaf-key-many-hosts" in codes(each) for each in report.assessments)
     assert not any("diverted" in codes(each) for each in report.assessments)
-    assert [c.code for c in report.conclusions] == ["all-intercepted"]
+    assert told(report) == ["all-intercepted"]
 
 
 def test_one_interceptor_in_front_of_several_hosts(lab: Lab) -> None:
@@ -566,8 +571,7 @@ def test_an_interceptors_clock_is_nobodys(lab: Lab) -> None:
         report = look(lab, {GENUINE: server, **servers})
     assert verdicts(report) == {GENUINE: "intercepted", OTHER: "genuine"}
     assert report.clock.sources == (f"Date of {OTHER}",)
-    assert report.conclusions[0].code == "selective-interception"
-    assert len(report.conclusions) == 1
+    assert told(report) == ["selective-interception"]
 
 
 # --- the run as a whole ---------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from tlsinspect.endpoints import Profile, load_profile, with_controls
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.clock import Bounds
-from tlsinspect.evidence.path import Signer
 from tlsinspect.evidence.sighting import Sighting
+from tlsinspect.evidence.truststores import Stores
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
 from tlsinspect.gather.port80 import Port80
@@ -46,6 +46,7 @@ from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.probes import probe
 from tlsinspect.observe.route import DIRECT, Proxy, Routing, read_resolve, routing
 from tlsinspect.observe.slices import read_slices, slices_of
+from tlsinspect.stores import read_stores
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
 
@@ -68,6 +69,7 @@ class Run:
     seen: dict[Endpoint, dict[Route, list[Observation]]] = field(default_factory=dict)
     aside: list[Observed] = field(default_factory=list)  # observed for the time alone
     probed: list[Observed] = field(default_factory=list)  # observed to corroborate
+    stores: Stores | None = None  # this machine's, read where somebody unknown signed
     interrupted: bool = False
     started: datetime | None = None  # local clock
 
@@ -94,11 +96,16 @@ class Run:
 
     async def _gather(self, gatherer: Gatherer) -> None:
         sightings = await gatherer.gather(self._observed())
+        last = [self._read_stores(sightings)]
         if self.options["probe"]:
-            await together((self._probe(s) for s in _representatives(sightings)), self.shelf.defects)
+            last += [self._probe(s) for s in _representatives(sightings)]
         if not self.options["offline"]:
-            last = (self._ask_second(gatherer, sightings), self.port80.ask_named(sightings))
-            await together(last, self.shelf.defects)
+            last += [self._ask_second(gatherer, sightings), self.port80.ask_named(sightings)]
+        await together(last, self.shelf.defects)
+
+    async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
+        if any(s.path is not None and s.path.foreign for s in sightings):
+            self.stores = await asyncio.to_thread(read_stores)
 
     async def _observe_all(self) -> None:
         gate, progress = asyncio.Semaphore(self.options["concurrency"]), self.options["progress"]
@@ -193,6 +200,7 @@ class Run:
             files=self.files,
             witness=self.options["witness"],
             evidence=self.shelf.evidence(),
+            stores=self.stores,
         )
         judged = judge_run(self._observed(), context, self.aside, self.probed)
         return Report(
@@ -210,6 +218,8 @@ class Run:
             ticket=ticket(judged, self.started or finished),
             fetches=tuple(self.shelf.fetches.values()),
             probes=tuple(seen for o in self.probed for seen in o.observations),
+            stores=self.stores.facts() if self.stores is not None else (),
+            roots=judged.roots,
             judged_at=self.options["at"],
             interrupted=self.interrupted,
         )
@@ -394,8 +404,7 @@ def _representatives(sightings: Sequence[Sighting]) -> list[Sighting]:
     for s in sightings:
         if s.path is None or not s.path.certificates or not s.seen.connections:
             continue
-        foreign = s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
-        signer = text_of(s.path.leaf.issuer) if foreign else ""
+        signer = text_of(s.path.leaf.issuer) if s.path.foreign else ""
         routes.setdefault(s.seen.route, {}).setdefault(signer, s)
     chosen = []
     for found in routes.values():

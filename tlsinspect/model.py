@@ -422,6 +422,39 @@ class ClockEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustStore:
+    """A set of authorities that programs of this machine go by. It never decides a verdict."""
+
+    id: str
+    title: str
+    place: str  # the file, the folders, or what else it is
+    effect: str  # base, replaces or adds: the system's own, instead of it, or beside a program's own
+    system: bool  # the operating system's
+    clients: tuple[str, ...] = ()  # the programs that go by it
+    certificates: int = 0  # how many could be read
+    problem: str = ""  # why it, or the rest of it, could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class InterceptingRoot:
+    """The authority behind intercepted hosts, and what this machine's programs make of it."""
+
+    title: str
+    subject: str
+    sha256: str  # of the certificate; empty where it was not presented and no store holds it
+    spki_sha256: str
+    presented: bool  # by who intercepts; else it is known from a store alone, or not at all
+    authority: bool  # False for a leaf that signed itself
+    hosts: tuple[str, ...]
+    product: str | None = None  # the id of a row of the catalogue
+    held_by: tuple[str, ...] = ()  # ids of `stores`
+    trusting: tuple[str, ...] = ()  # programs that go by one of them: they notice nothing
+    failing: tuple[str, ...] = ()  # programs that go by other stores
+    unknown: tuple[str, ...] = ()  # programs whose store could not be read
+    certificate: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrustFacts:
     """Which trust data judged."""
 
@@ -459,6 +492,8 @@ class Report:
     ticket: str = ""  # for whoever runs the network, to be pasted; empty where nothing is to be asked of them
     fetches: tuple[Fetch, ...] = ()
     probes: tuple[Observation, ...] = ()  # what active probes saw: no assessment rests on them
+    stores: tuple[TrustStore, ...] = ()  # read only where somebody unknown signed
+    roots: tuple[InterceptingRoot, ...] = ()
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
     note: str = "Measured as this process: per-application rules may treat other programs differently."

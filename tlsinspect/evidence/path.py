@@ -77,6 +77,11 @@ class Path:
         return self.certificates[0]
 
     @property
+    def foreign(self) -> bool:
+        """Whether nobody public signed, however he is named."""
+        return self.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
+
+    @property
     def complete(self) -> bool:
         """Whether the presented certificates lead up to one that signed itself."""
         top = self.certificates[-1]

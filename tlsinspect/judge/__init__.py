@@ -13,8 +13,9 @@ from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
 from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
-from tlsinspect.evidence.path import Path, Signer, readable
+from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
+from tlsinspect.evidence.truststores import intercepting_roots
 from tlsinspect.judge.advice import case_of, remedy
 from tlsinspect.judge.establish import Context, Established, establish
 from tlsinspect.judge.findings import findings
@@ -29,8 +30,10 @@ from tlsinspect.model import (
     Endpoint,
     Failure,
     Finding,
+    InterceptingRoot,
     Observation,
     Reason,
+    Verdict,
 )
 from tlsinspect.text import one_line
 
@@ -41,6 +44,7 @@ class Judged:
 
     assessments: tuple[Assessment, ...]  # one an endpoint and route, in order
     context: Context  # what the run as a whole knows: the time above all
+    roots: tuple[InterceptingRoot, ...] = ()
     probed: tuple[Finding, ...] = ()  # what active probes showed
 
 
@@ -70,7 +74,22 @@ def judge_run(
         minted=minted(probes),
     )
     assessments = tuple(together([_assess_safely(s, context) for s in each]) for each in sightings)
-    return Judged(assessments, context, tuple(probe_findings(probes)))
+    roots = _roots(assessments, sightings, context)
+    return Judged(assessments, context, roots, tuple(probe_findings(probes)))
+
+
+def _roots(
+    assessments: Sequence[Assessment], sightings: Sequence[Sequence[Sighting]], context: Context
+) -> tuple[InterceptingRoot, ...]:
+    """Who stands behind the hosts that are intercepted."""
+    found = [
+        (s.endpoint.host, s.path, a.attribution.id if a.attribution else None)
+        for a, each in zip(assessments, sightings, strict=True)
+        if a.verdict is Verdict.INTERCEPTED
+        for s in each
+        if s.path is not None and s.path.foreign
+    ]
+    return intercepting_roots(found, context.stores)
 
 
 def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
@@ -90,7 +109,7 @@ def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
     return [
         Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, s.path.complete)
         for s in sightings
-        if s.path is not None and s.path.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
+        if s.path is not None and s.path.foreign
     ]
 
 

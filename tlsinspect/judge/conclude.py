@@ -6,10 +6,10 @@ from dataclasses import replace
 from tlsinspect.evidence.clockhints import hints
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.findings import skew_findings
+from tlsinspect.judge.findings import skew_findings, store_problems
 from tlsinspect.judge.interception import interception
-from tlsinspect.judge.words import day, finding
-from tlsinspect.model import ClockEstimate, Finding, Reach, Reachability
+from tlsinspect.judge.words import day, finding, listed
+from tlsinspect.model import ClockEstimate, Finding, InterceptingRoot, Reach, Reachability
 
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
@@ -30,7 +30,14 @@ def _hints(context: Context) -> Iterator[Finding]:
 def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
-    found = [*_asked_time(context), *interception(judged.assessments), *judged.probed, *skew_findings(context)]
+    found = [
+        *_asked_time(context),
+        *interception(judged.assessments),
+        *judged.probed,
+        *_noticed(judged.roots),
+        *_stores(context),
+        *skew_findings(context),
+    ]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -41,6 +48,24 @@ def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Findin
 def _asked_time(context: Context) -> Iterator[Finding]:
     if context.bounds.exact:
         yield finding("judged-at", {"at": day(context.bounds.local)})
+
+
+def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
+    """Which programs notice the interception, and which do not: authorities that fare alike in one sentence."""
+    for code, programs in (("silent-interception", "trusting"), ("breaking-interception", "failing")):
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for root in roots:
+            alike.setdefault(getattr(root, programs), []).append(root.title)
+        for clients, titles in alike.items():
+            if clients:
+                values = {"authorities": listed([f'"{t}"' for t in titles], 3), "clients": listed(clients, 20)}
+                yield finding(code, values)
+
+
+def _stores(context: Context) -> Iterator[Finding]:
+    """Stores that somebody named and that cannot be read."""
+    if context.stores is not None:
+        yield from store_problems(context.stores)
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer
 from tlsinspect.evidence.portal import plain_http, portal_in
 from tlsinspect.evidence.sighting import Known, Sighting
+from tlsinspect.evidence.truststores import Stores
 from tlsinspect.http1 import Head
 from tlsinspect.judge.rules import AbsenceFact, Facts, PossessionFact
 from tlsinspect.model import (
@@ -41,6 +42,7 @@ class Context(Known):
     shared: Shared = field(default_factory=Shared)
     minted: Mapping[str, str] = field(default_factory=dict)  # keys behind certificates for names that probes made up
     hints: Hints = field(default_factory=Hints)
+    stores: Stores | None = None  # this machine's trust stores, where they were read
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from tlsinspect.certificate import title_of
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import SLACK, skew
 from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.portal import host_of
 from tlsinspect.evidence.signature import signed
+from tlsinspect.evidence.truststores import Stores, signers
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
@@ -41,6 +43,7 @@ def findings(
         *_product(product, words),
         *_names(decision, established, product, words),
         *_shared(established, context),
+        *_stores(established, context),
         *_certificate(established, context, words),
         *_handshake(seen, established.facts.authority is Authority.GOOGLE),
         *_answers(seen, words),
@@ -104,6 +107,21 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
     name = context.minted.get(path.issuing_key or "") or context.minted.get(path.leaf.spki_sha256)
     if name:
         yield finding("same-key-minted-random-name", {"name": name})
+
+
+def _stores(established: Established, context: Context) -> Iterator[Finding]:
+    """What the operating system's own store makes of who signed, where the stores were read."""
+    path, stores = established.path, context.stores
+    if stores is None or path is None or not path.certificates:
+        return
+    if path.foreign:
+        held = stores.system_holds(path)
+        if held is not None:
+            code = "trusted-by-os" if held else "not-trusted-by-os"
+            authority = signers(path)[-1].title if signers(path) else title_of(path.leaf.issuer)
+            yield finding(code, {"authority": authority})
+    elif established.facts.signer == "google" and not context.trust.stand_in and stores.system_lacks_public(path):
+        yield finding("os-store-outdated", {"anchor": path.certificates[-1].title})
 
 
 def _certificate(established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
@@ -227,3 +245,11 @@ def clock_findings(context: Context) -> Iterator[Finding]:
     yield from skew_findings(context)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})
+
+
+def store_problems(stores: Stores) -> Iterator[Finding]:
+    """Trust stores that could not be read, or not to their end."""
+    for facts in stores.facts():
+        if facts.problem:
+            values = {"store": facts.title, "place": facts.place, "problem": facts.problem}
+            yield finding("store-unreadable", values)

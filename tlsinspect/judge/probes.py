@@ -31,10 +31,7 @@ def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
 
 def _foreign(sighting: Sighting) -> Path | None:
     """The path where nobody public signed."""
-    path = sighting.path
-    if path is None or not path.certificates or path.signer not in (Signer.PRIVATE, Signer.IMPERSONATED):
-        return None
-    return path
+    return sighting.path if sighting.path is not None and sighting.path.foreign else None
 
 
 def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -73,6 +73,14 @@ _SEVERITY = {
     "sct-invalid": Severity.HIGH,
     "possession-failed": Severity.HIGH,
 }
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names as a person lists them, and how many more there are."""
+    shown = list(names[:most])
+    if len(names) > most:
+        shown.append(f"{len(names) - most} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def day(moment: datetime) -> str:

@@ -44,6 +44,9 @@ _BESIDE = {
     "certificate-expired": "its certificate says expired",
     "same-issuing-key-many-hosts": "the same key signed for other hosts",
     "same-leaf-key-many-hosts": "the same key answers for other hosts",
+    "trusted-by-os": "this machine trusts it",
+    "not-trusted-by-os": "this machine does not trust it",
+    "os-store-outdated": "the operating system's store lacks its root",
     "upstream-untrusted": "a second problem hides behind it",
     "clock-unproven": "by this machine's clock",
     "chain-incomplete": "intermediate not sent",
@@ -185,8 +188,25 @@ def _facts(report: Report) -> Iterator[RenderableType]:
     yield _labelled("clock", here if report.judged_at else f"{here}, {_true_time(report)}")
     for hint in clock.hints:
         yield _labelled("", hint, "dim")
+    for number, line in enumerate(_roots(report)):
+        yield _labelled("" if number else "roots", line)
     if report.reachability:
         yield _labelled("port 80", " · ".join(_port_80(report.reachability)))
+
+
+MOST_ROOTS = 8  # lines; whoever makes an authority for each host must not fill the screen
+
+
+def _roots(report: Report) -> Iterator[str]:
+    """The matrix, a line for each intercepting authority: which stores hold it and which do not."""
+    titles = {store.id: store.title for store in report.stores}
+    for root in report.roots[:MOST_ROOTS] if titles else ():
+        hosts = f"{len(root.hosts)} host{'s' if len(root.hosts) != 1 else ''}"
+        held = ", ".join(titles[i] for i in root.held_by) or "no store"
+        others = ", ".join(title for i, title in titles.items() if i not in root.held_by)
+        yield f'"{printable(root.title, 80)}" ({hosts}) in {held}' + (f" · not in {others}" if others else "")
+    if titles and len(report.roots) > MOST_ROOTS:
+        yield f"and {len(report.roots) - MOST_ROOTS} more"
 
 
 def _true_time(report: Report) -> str:

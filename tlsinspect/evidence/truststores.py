@@ -1,0 +1,160 @@
+"""Which trust stores hold an authority that intercepts, and which programs go by them. Pure: the stores are read by
+`tlsinspect.stores` and come in as data.
+
+By key: a store holds an authority where it has a certificate with the key of one of those that signed the leaf, or one
+whose key signed the uppermost of them. That a store holds an authority is a fact about this machine; it moves no
+verdict. Whether a program would accept the chain in every other respect is not asked here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from tlsinspect.certificate import Certificate, Name, folded, text_of, title_of
+from tlsinspect.evidence.path import Path
+from tlsinspect.evidence.signature import signed
+from tlsinspect.model import InterceptingRoot, TrustStore
+
+BUILT_IN = "built-in"  # a program's own roots, as it was shipped
+MAX_CANDIDATES = 16  # authorities of one name in one store whose key is tried
+
+Unions = Mapping[str, tuple[tuple[str, ...], ...]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A trust store that was read."""
+
+    facts: TrustStore
+    certificates: tuple[Certificate, ...] = ()
+    public: bool = False  # holds the public roots too
+    whole: bool = True  # everything that would be trusted is in it: Windows adds public roots when they are first met
+
+    @cached_property
+    def by_key(self) -> dict[str, Certificate]:
+        return {c.spki_sha256: c for c in reversed(self.certificates)}
+
+    @cached_property
+    def by_subject(self) -> dict[Name, list[Certificate]]:
+        found: dict[Name, list[Certificate]] = {}
+        for certificate in self.certificates:
+            found.setdefault(folded(certificate.subject), []).append(certificate)
+        return found
+
+    def holds(self, path: Path) -> Certificate | None:
+        """The certificate by which who goes by this store would accept the signer of `path`."""
+        for certificate in signers(path):
+            if certificate.spki_sha256 in self.by_key:
+                return self.by_key[certificate.spki_sha256]
+        top = path.certificates[-1]
+        named = self.by_subject.get(folded(top.issuer), ())[:MAX_CANDIDATES]
+        return next((c for c in named if signed(top, c)), None)
+
+
+def signers(path: Path) -> tuple[Certificate, ...]:
+    """The presented certificates that signed: all above the leaf, or a leaf that signed itself."""
+    above = path.certificates[1:]
+    return above or (path.certificates if path.complete else ())
+
+
+@dataclass(frozen=True)
+class Client:
+    """A program, and the stores it goes by: the first that is there counts."""
+
+    title: str
+    reads: tuple[str, ...]
+    unread: str = ""  # what it goes by where none of them is there, which is not read
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The trust stores of this machine, as this process finds them."""
+
+    stores: tuple[Store, ...] = ()
+    clients: tuple[Client, ...] = ()
+    unions: Unions = field(default_factory=dict)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Store]:
+        return {store.facts.id: store for store in self.stores}
+
+    @cached_property
+    def used(self) -> dict[str, tuple[str, ...]]:
+        """The stores each client really goes by; none where that is not known."""
+        return {client.title: self._used(client) for client in self.clients}
+
+    def _used(self, client: Client) -> tuple[str, ...]:
+        for choice in client.reads:
+            groups = self.unions.get(choice, ((choice,),))
+            first = [next((i for i in group if i in self._by_id or i == BUILT_IN), None) for group in groups]
+            found = tuple(i for i in first if i is not None)
+            if found:
+                return found
+        return ()
+
+    def facts(self) -> tuple[TrustStore, ...]:
+        """Every store, with the clients that go by it."""
+        by = {i: tuple(title for title, used in self.used.items() if i in used) for i in self._by_id}
+        return tuple(replace(store.facts, clients=by[store.facts.id]) for store in self.stores)
+
+    def holding(self, path: Path) -> tuple[str, ...]:
+        """The ids of the stores that hold who signed."""
+        return tuple(store.facts.id for store in self.stores if store.holds(path) is not None)
+
+    def system_holds(self, path: Path) -> bool | None:
+        """Whether the operating system's own store does; None where it could not be read."""
+        system = [store for store in self.stores if store.facts.system]
+        if any(store.holds(path) is not None for store in system):
+            return True
+        return None if not system or any(store.facts.problem for store in system) else False
+
+    def system_lacks_public(self, path: Path) -> bool:
+        """Whether the operating system's store surely lacks every key of a path to a public root."""
+        whole = all(store.whole for store in self.stores if store.facts.system)
+        return whole and self.system_holds(path) is False
+
+    def verdict_of(self, client: str, held: Sequence[str]) -> bool | None:
+        """Whether `client` trusts what the stores `held` hold; None where that is not known."""
+        used = self.used[client]
+        if any(i in held for i in used):
+            return True
+        unsure = any(self._by_id[i].facts.problem for i in used if i in self._by_id)
+        return None if not used or unsure else False
+
+
+def intercepting_roots(
+    found: Iterable[tuple[str, Path, str | None]], stores: Stores | None
+) -> tuple[InterceptingRoot, ...]:
+    """The authorities behind intercepted hosts, each once, from (host, path, product)."""
+    roots: dict[str, InterceptingRoot] = {}
+    stores = stores or Stores()
+    for host, path, product in found:
+        root = _root(host, path, product, stores)
+        key = root.spki_sha256 or root.subject
+        known = roots.get(key)
+        hosts = tuple(dict.fromkeys((*known.hosts, host))) if known else (host,)
+        roots[key] = replace(known or root, hosts=hosts)
+    return tuple(roots.values())
+
+
+def _root(host: str, path: Path, product: str | None, stores: Stores) -> InterceptingRoot:
+    presented = signers(path)
+    top = presented[-1] if presented else next(filter(None, (s.holds(path) for s in stores.stores)), None)
+    held = stores.holding(path)
+    said = {client.title: stores.verdict_of(client.title, held) for client in stores.clients}
+    name = top.subject if top is not None else path.certificates[-1].issuer
+    return InterceptingRoot(
+        title=title_of(name),
+        subject=text_of(name),
+        sha256=top.sha256 if top is not None else "",
+        spki_sha256=top.spki_sha256 if top is not None else "",
+        presented=bool(presented),
+        authority=top is None or top != path.leaf,
+        hosts=(host,),
+        product=product,
+        held_by=held,
+        trusting=tuple(title for title, trusts in said.items() if trusts),
+        failing=tuple(title for title, trusts in said.items() if trusts is False),
+        unknown=tuple(title for title, trusts in said.items() if trusts is None),
+        certificate=top.der if top is not None else None,
+    )

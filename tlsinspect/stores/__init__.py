@@ -1,0 +1,58 @@
+"""The trust stores of this machine: the operating system's, and those that variables and settings name.
+
+Nothing here decides anything. A store that cannot be read is one with a problem, in words. No socket is opened.
+"""
+
+from collections.abc import Callable
+
+from tlsinspect.evidence.truststores import Store, Stores
+from tlsinspect.model import TrustStore
+from tlsinspect.stores.reading import Held, read_file, read_folders
+from tlsinspect.stores.settings import Machine, SwitchedOff, switched_off
+from tlsinspect.stores.system import certifi, from_windows, openssl_folder, system
+from tlsinspect.stores.table import StoreRow, table
+
+
+def read_stores(machine: Machine | None = None) -> Stores:
+    """Every store that is there, in the order of the table."""
+    machine = machine or Machine()
+    rows = table(machine.platform)
+    read = ((row, _held(row, machine)) for row in rows.stores)
+    found = tuple(_store(row, held, machine) for row, held in read if held is not None)
+    return Stores(found, rows.clients, rows.unions)
+
+
+def _store(row: StoreRow, held: Held, machine: Machine) -> Store:
+    facts = TrustStore(
+        id=row.id,
+        title=row.title,
+        place=held.place,
+        effect=row.effect,
+        system=row.system,
+        certificates=len(held.certificates),
+        problem=held.problem,
+    )
+    return Store(facts, held.certificates, row.public, whole=machine.platform != "win32")
+
+
+def _held(row: StoreRow, machine: Machine) -> Held | None:
+    """What a row's store holds; None where there is no such store here."""
+    if row.find:
+        return _FINDERS[row.find](machine)
+    if row.variable:
+        named = machine.value(row.variable)
+        if named is None:
+            return None
+        return read_folders(named) if row.folder else read_file(named)
+    found = machine.setting(row.files, row.line) if row.line is not None else None
+    return read_file(machine.named(found[1].group(1))) if found else None
+
+
+_FINDERS: dict[str, Callable[[Machine], Held | None]] = {
+    "system": lambda machine: system(machine.platform),
+    "openssl-folder": lambda _: openssl_folder(),
+    "windows-ca": lambda _: from_windows("CA"),
+    "certifi": lambda _: certifi(),
+}
+
+__all__ = ["Machine", "SwitchedOff", "read_stores", "switched_off"]
