@@ -430,6 +430,9 @@ class Classification:
     assessment: Assessment
 
 
+NOTE = "Measured as this process: per-application rules may treat other programs differently."
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     schema_version: int
@@ -445,4 +448,4 @@ class Report:
     fetches: tuple[Fetch, ...] = ()
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
-    note: str = "Measured as this process: per-application rules may treat other programs differently."
+    note: str = NOTE
