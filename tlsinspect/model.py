@@ -476,6 +476,9 @@ class Classification:
     assessment: Assessment
 
 
+NOTE = "Measured as this process: per-application rules may treat other programs differently."
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     schema_version: int
@@ -496,4 +499,4 @@ class Report:
     roots: tuple[InterceptingRoot, ...] = ()
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
-    note: str = "Measured as this process: per-application rules may treat other programs differently."
+    note: str = NOTE

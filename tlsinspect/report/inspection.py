@@ -18,7 +18,7 @@ from rich.tree import Tree
 from tlsinspect.certificate import FIRST_MOMENT, LAST_MOMENT
 from tlsinspect.evidence.described import Defect, Details, Edge, Extension, Grade, Judgement, Link, Role
 from tlsinspect.evidence.tree import MAX_LINKED
-from tlsinspect.model import Assessment
+from tlsinspect.model import NOTE, Assessment
 from tlsinspect.report.table import verdict_text
 from tlsinspect.text import printable
 
@@ -78,6 +78,8 @@ def render(sources: Sequence[Source], clock: Clock, console: Console, *, long: b
         start = indices.stop
         lines = [Text()] if number else []
         console.print(Group(*lines, *view.source(source, indices)), soft_wrap=False)
+    if any(source.assessment is not None for source in sources):
+        console.print(Text(f"\n{NOTE}", style="dim"))
 
 
 class _View:
