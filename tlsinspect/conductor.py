@@ -15,6 +15,7 @@ from tlsinspect.cache import Cache
 from tlsinspect.endpoints import Profile, load_profile
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.evidence.clock import Bounds
 from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.fetch import Fetcher, Limits
@@ -187,6 +188,7 @@ class Options(TypedDict, total=False):
 
     profile: a shipped profile's name or a TOML file, where no targets are named.
     trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
+    interceptors: a file with interceptors of your own, in the form of trust/interceptors.toml; its rows come first.
     proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
     resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
     timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint. concurrency: attempts at a time.
@@ -201,6 +203,7 @@ class Options(TypedDict, total=False):
 
     profile: str
     trust: Trust | str | Path | None
+    interceptors: str | Path | None
     proxy: str
     resolve: Iterable[str]
     timeout: float
@@ -219,6 +222,7 @@ class Options(TypedDict, total=False):
 DEFAULTS: Options = {
     "profile": "gwsmo",
     "trust": None,
+    "interceptors": None,
     "proxy": "auto",
     "resolve": (),
     "timeout": 15.0,
@@ -241,6 +245,8 @@ def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> R
     trust = options["trust"]
     if not isinstance(trust, Trust):
         trust = Trust.default() if trust is None else Trust.load(trust)
+    if options["interceptors"] is not None:
+        trust = with_interceptors(trust, options["interceptors"])
     profile = load_profile(options["profile"]) if targets is None else read_targets(targets, trust.is_google_name)
     settings = Settings(options["timeout"], read_resolve(options["resolve"]), clock=options["clock"])
     route, allow_private = routing(options["proxy"]), options["allow_private_fetch"]

@@ -118,7 +118,7 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
 def _product_values(product: Attribution | None) -> dict[str, str]:
     if product is None:
         return {"by": "", "in_product": ""}
-    name = product.product.partition(" (")[0]  # without the catalogue's remark on versions
+    name = short_name(product)
     return {
         "by": f" by {name} ({product.confidence})",
         "in_product": f" in {name}",
@@ -126,6 +126,11 @@ def _product_values(product: Attribution | None) -> dict[str, str]:
         "confidence": product.confidence,
         "matched": product.matched,
     }
+
+
+def short_name(product: Attribution) -> str:
+    """Its name without the catalogue's remark on versions."""
+    return product.product.partition(" (")[0]
 
 
 def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:
