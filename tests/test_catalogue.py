@@ -33,8 +33,10 @@ from tests.test_traps import (
 from tlsinspect import Trust
 from tlsinspect.certificate import Certificate, quietly
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
-from tlsinspect.lab.pki import Authority, Issued, plain_corporate
-from tlsinspect.model import Attribution, Confidence
+from tlsinspect.evidence.path import find_path
+from tlsinspect.lab.pki import Authority as Issuer
+from tlsinspect.lab.pki import Issued, plain_corporate
+from tlsinspect.model import Attribution, Authority, Confidence
 from tlsinspect.trust import certificates_in
 
 Row = dict[str, Any]
@@ -92,11 +94,13 @@ def as_issuer(example: dict[str, str], tag: int = UTF8) -> Issued:
 
 
 def _issued(authority: x509.Name) -> Issued:
-    return quietly(lambda: Authority.root(authority, NOW).issue([HOST], send_root=True))
+    return quietly(lambda: Issuer.root(authority, NOW).issue([HOST], send_root=True))
 
 
 def match(issued: Issued) -> Attribution | None:
-    return attribute([Certificate(der) for der in issued.ders], Trust.default())
+    trust = Trust.default()
+    path = find_path(issued.ders, HOST, Authority.GOOGLE, NOW, trust)
+    return attribute([Certificate(der) for der in issued.ders], trust, path)
 
 
 # --- each row finds what it is for ----------------------------------------------------------------------------------
@@ -109,8 +113,9 @@ def test_a_row_is_the_first_to_match_its_own_example(row_id: str, example: dict[
     found = match(issued)
     assert found is not None
     assert found.id == row_id
-    assert match(issued.alone()) == found
     row = ROWS[row_id]
+    # A leaf alone may be that of the authority whose name it borrows, so a row that asks for more stays silent.
+    assert match(issued.alone()) == (None if row.get("requires") else found)
     assert (found.product, found.vendor, found.kind) == (row["product"], row["vendor"], row["kind"])
     assert found.confidence in (Confidence.LIKELY, Confidence.WEAK)
     if row["certainty"] in ("reported", "unconfirmed"):
@@ -136,7 +141,7 @@ def test_string_types_make_no_difference(tag: int) -> None:
         for example in row.get("examples", ()):
             if tag == T61 and not all(value.isascii() for value in example.values()):
                 continue
-            found = match(as_issuer(example, tag).alone())
+            found = match(as_issuer(example, tag))
             assert found is not None, (row_id, example)
             assert found.id == row_id, example
 

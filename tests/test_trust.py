@@ -31,6 +31,7 @@ FILES = (
     "google_intermediates.toml",
     "google_domains.toml",
     "interceptors.toml",
+    "fingerprints.toml",
     "ct_logs.toml",
     "time_keys.toml",
     "revocation_hosts.toml",

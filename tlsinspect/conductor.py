@@ -16,6 +16,7 @@ from tlsinspect.certificate import text_of
 from tlsinspect.endpoints import Profile, load_profile, with_controls
 from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.evidence.clock import Bounds
 from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.evidence.truststores import Stores
@@ -230,6 +231,7 @@ class Options(TypedDict, total=False):
 
     profile: a shipped profile's name or a TOML file, where no targets are named.
     trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
+    interceptors: a file with interceptors of your own, in the form of trust/interceptors.toml; its rows come first.
     proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
     resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
     compare_routes: ask every endpoint directly and through each configured proxy.
@@ -249,6 +251,7 @@ class Options(TypedDict, total=False):
 
     profile: str
     trust: Trust | str | Path | None
+    interceptors: str | Path | None
     proxy: str
     compare_routes: bool
     resolve: Iterable[str]
@@ -272,6 +275,7 @@ class Options(TypedDict, total=False):
 DEFAULTS: Options = {
     "profile": "gwsmo",
     "trust": None,
+    "interceptors": None,
     "proxy": "auto",
     "compare_routes": False,
     "resolve": (),
@@ -299,6 +303,8 @@ def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> R
     trust = options["trust"]
     if not isinstance(trust, Trust):
         trust = Trust.default() if trust is None else Trust.load(trust)
+    if options["interceptors"] is not None:
+        trust = with_interceptors(trust, options["interceptors"])
     profile = load_profile(options["profile"]) if targets is None else read_targets(targets, trust.is_google_name)
     profile = with_controls(profile, options["control"], options["inspected"], trust.is_google_name)
     settings = Settings(options["timeout"], read_resolve(options["resolve"]), clock=options["clock"])

@@ -349,7 +349,8 @@ class Attribution:
     kind: str
     certainty: str  # of the catalogue row: verified-source, vendor-doc, observed, reported, unconfirmed
     confidence: Confidence
-    matched: str  # the name that matched
+    matched: str  # the name that matched, or in words what was seen
+    severity: Severity = Severity.HIGH  # how bad it is to meet this product
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +465,7 @@ class TrustFacts:
     anchors: int
     sha256: str  # of the manifest, which holds the hash of every file
     stand_in: bool = False
+    interceptors_sha256: str | None = None  # of the user's own file of interceptors, where one was named
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +476,7 @@ class Classification:
     tool: str
     trust: TrustFacts
     assessment: Assessment
+    redacted: bool = False
 
 
 NOTE = "Measured as this process: per-application rules may treat other programs differently."
@@ -499,4 +502,5 @@ class Report:
     roots: tuple[InterceptingRoot, ...] = ()
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
+    redacted: bool = False  # whether what names a company, a machine or a user was taken out
     note: str = NOTE

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from tlsinspect.endpoints.target import normal_host
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.evidence.clock import Bounds
 from tlsinspect.evidence.crl import Crl
 from tlsinspect.evidence.gathered import Evidence
@@ -20,6 +22,7 @@ def classify(
     *,
     at: datetime,
     trust: Trust | None = None,
+    interceptors: str | Path | None = None,
     authority: str | None = None,
     possession_proven: bool = False,
     crls: Sequence[bytes] = (),
@@ -31,13 +34,15 @@ def classify(
     chain: DER certificates as presented, leaf first.
     at: an aware datetime, taken for both the true time and the local clock.
     trust: what to judge by; None is the data of this release.
+    interceptors: a file with interceptors of your own, in the form of trust/interceptors.toml; its rows come first.
     authority: ``google`` or ``public``: who must have signed; None goes by the name.
     possession_proven: whether the caller saw a handshake completed with the leaf's key. Without it the answer is at
         most `strong`, for anybody can replay a chain.
     crls, ocsp: DER revocation lists and OCSP answers about any certificate of the chain.
     witness: ask OpenSSL and certvalidator for a second opinion on the path: findings, never a vote.
 
-    Pure: opens no socket and reads no clock. Raises UsageError where an argument makes no sense.
+    Pure but for that file: opens no socket and reads no clock. Raises UsageError where an argument makes no sense, and
+    TrustDataError where the file does not.
     """
     if at.tzinfo is None:
         raise UsageError("at must be an aware datetime: 12:00 in which time zone?")
@@ -46,6 +51,8 @@ def classify(
     if not all(isinstance(der, bytes) for der in (*crls, *ocsp)):
         raise UsageError("crls and ocsp must hold DER")
     trust = trust or Trust.default()
+    if interceptors is not None:
+        trust = with_interceptors(trust, interceptors)
     endpoint = _endpoint(normal_host(hostname), authority, trust)
     seen = Observation(
         host=endpoint.host,

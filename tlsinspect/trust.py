@@ -10,7 +10,7 @@ import copy
 import hashlib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from tlsinspect.model import TrustFacts
 from tlsinspect.pem import bodies
 
 MANIFEST = "MANIFEST.toml"
+Tables = dict[str, list[dict[str, Any]]]
 _FILES = (
     "google_roots.toml",
     "google_roots.pem",
@@ -35,6 +36,7 @@ _FILES = (
     "google_intermediates.toml",
     "google_domains.toml",
     "interceptors.toml",
+    "fingerprints.toml",
     "ct_logs.toml",
     "time_keys.toml",
     "revocation_hosts.toml",
@@ -132,6 +134,8 @@ class Trust:
     def __init__(self, folder: Path, stand_in: Path | None = None) -> None:
         self._files, self._manifest, manifest_hash = _checked(folder)
         self.stand_in = _anchors("stand-in", stand_in) if stand_in else None
+        self.added: Tables = {}  # a user's own rows of interceptors, and where they come from
+        self.added_name = ""
         self.facts = TrustFacts(
             name=f"stand-in {stand_in.name}" if stand_in else str(self._manifest["name"]),
             date=str(self._manifest["date"]),
@@ -161,12 +165,10 @@ class Trust:
         self._count(name, len(found))
         return found
 
-    def _tables(self, name: str, needed: str) -> dict[str, list[dict[str, Any]]]:
+    def _tables(self, name: str, needed: str) -> Tables:
         """The arrays of tables in a file, of which `needed` must be there. Raises TrustDataError."""
-        read = _toml(name, self._files[name])
-        rows = {table: rows for table, rows in read.items() if isinstance(rows, list)}
-        are_tables = all(isinstance(row, dict) for listed in rows.values() for row in listed)
-        if not are_tables or not rows.get(needed):
+        rows = tables_in(name, self._files[name])
+        if not rows.get(needed):
             raise TrustDataError(f"{name}: holds no [[{needed}]]")
         self._count(name, sum(map(len, rows.values())))
         return rows
@@ -236,10 +238,22 @@ class Trust:
             return False  # a top-level domain is no host
         return any(".".join(labels[i:]) in self._domains for i in range(len(labels)))
 
+    def with_added(self, name: str, rows: Tables, content: bytes) -> "Trust":
+        """The same data, and the rows of a user's file of interceptors; `evidence.catalogue` checks and orders them."""
+        other = copy.copy(self)
+        other.added, other.added_name = rows, name
+        other.facts = replace(self.facts, interceptors_sha256=hashlib.sha256(content).hexdigest())
+        return other
+
     @cached_property
-    def interceptors(self) -> dict[str, list[dict[str, Any]]]:
-        """The tables of interceptors.toml; `evidence.attribution` reads them."""
+    def interceptors(self) -> Tables:
+        """The tables of interceptors.toml; `evidence.catalogue` reads them."""
         return self._tables("interceptors.toml", "interceptor")
+
+    @cached_property
+    def fingerprints(self) -> Tables:
+        """The tables of fingerprints.toml; `evidence.fingerprints` reads them."""
+        return self._tables("fingerprints.toml", "fingerprint")
 
     @cached_property
     def ct_logs(self) -> dict[bytes, CtLog]:
@@ -424,10 +438,21 @@ def _each(name: str, rows: list[dict[str, Any]], read: Callable[[dict[str, Any]]
         raise TrustDataError(f"{name}: a row is not what it should be ({error})") from None
 
 
+def tables_in(name: str, content: bytes) -> Tables:
+    """The arrays of tables in a file. Raises TrustDataError."""
+    read = _toml(name, content)
+    if read.get("schema_version", 1) != 1:
+        raise TrustDataError(f"{name}: its schema_version is not known here")
+    rows = {table: rows for table, rows in read.items() if table != "schema_version"}
+    if not all(isinstance(listed, list) and all(isinstance(row, dict) for row in listed) for listed in rows.values()):
+        raise TrustDataError(f"{name}: holds something else than arrays of tables ([[name]])")
+    return rows
+
+
 def _toml(name: str, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TrustDataError(f"{name}: not TOML ({error})") from None
 
 

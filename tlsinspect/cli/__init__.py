@@ -143,7 +143,9 @@ def _scan(commands: Commands) -> None:
     _output(p, ("table", "json", "jsonl"))
     _verbose(p)
     _witness(p)
+    _redact_option(p)
     _trust_option(p)
+    _catalogue_option(p)
 
 
 def _classify(commands: Commands) -> None:
@@ -160,7 +162,9 @@ def _classify(commands: Commands) -> None:
     p.add_argument("--ocsp", action="append", default=[], metavar="FILE", help="an OCSP answer, DER; may be repeated")
     _output(p, ("table", "json"))
     _witness(p)
+    _redact_option(p)
     _trust_option(p)
+    _catalogue_option(p)
 
 
 def _inspect(commands: Commands) -> None:
@@ -236,6 +240,22 @@ def _verbose(p: argparse.ArgumentParser) -> None:
 
 def _witness(p: argparse.ArgumentParser) -> None:
     p.add_argument("--witness", action="store_true", help="also ask OpenSSL and certvalidator; they have no vote")
+
+
+def _catalogue_option(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--interceptors",
+        metavar="FILE",
+        help="interceptors of your own, in the form of trust/interceptors.toml; they come before the known ones",
+    )
+
+
+def _redact_option(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--redact",
+        action="store_true",
+        help="take out what names a company, a user, a machine or a private address; products and hosts asked for stay",
+    )
 
 
 def _trust_option(p: argparse.ArgumentParser) -> None:

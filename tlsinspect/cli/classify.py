@@ -6,6 +6,7 @@ from typing import TextIO
 
 from tlsinspect.cli.output import destination, read_time
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.files import read_bytes
 from tlsinspect.model import Assessment
 from tlsinspect.pem import bodies
@@ -17,6 +18,8 @@ from tlsinspect.trust import Trust
 
 def run(arguments: argparse.Namespace) -> int:
     trust = Trust.load(arguments.trust) if arguments.trust else Trust.default()
+    if arguments.interceptors is not None:
+        trust = with_interceptors(trust, arguments.interceptors)
     chain = read_chain(arguments.file)
     at = read_time(arguments.at) if arguments.at is not None else datetime.now(UTC)
     assessment = classify(

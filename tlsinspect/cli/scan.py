@@ -21,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
         list(_targets(arguments.targets)) if arguments.targets else None,
         profile="gwsmo" if arguments.profile is None else arguments.profile,
         trust=arguments.trust,
+        interceptors=arguments.interceptors,
         proxy=arguments.proxy,
         resolve=arguments.resolve,
         timeout=arguments.timeout,

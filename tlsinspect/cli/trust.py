@@ -5,6 +5,8 @@ import json
 from typing import TextIO
 
 from tlsinspect.cli.output import destination
+from tlsinspect.evidence.catalogue import catalogue_of
+from tlsinspect.evidence.fingerprints import fingerprints_of
 from tlsinspect.jsonform import to_json
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
@@ -29,7 +31,8 @@ def _verify(trust: Trust, form: str, out: TextIO) -> None:
         "other roots of pki.goog": len(trust.alternate),
         "public roots": len(trust.public),
         "Google intermediate keys": len(trust.intermediates),
-        "interceptors": len(trust.interceptors["interceptor"]),
+        "interceptors": len(catalogue_of(trust).rows),
+        "fingerprints of interceptors": len(fingerprints_of(trust)),
         "transparency logs": len(trust.ct_logs),
         "revocation hosts": len(trust.revocation_hosts),
         "keys of the time service": len(trust.time_keys),

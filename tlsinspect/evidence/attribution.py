@@ -5,13 +5,12 @@ by key: certificates known to have been forged for Google's names, and authoriti
 by a state. They count only where that key is the leaf's own or made a verified signature on its path.
 """
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from re import Pattern
 
 from tlsinspect.certificate import Certificate, Name, text_of
+from tlsinspect.evidence.catalogue import LONGEST, UNVERIFIED, Listed, Row, catalogue_of
+from tlsinspect.evidence.path import Path, Signer
 from tlsinspect.model import Attribution, Confidence
 from tlsinspect.trust import Trust
 
@@ -25,71 +24,48 @@ _CONFIDENCE = {
 }
 NO_SNI = "google-no-sni"  # the row of Google's answer to a client that sent no server name
 NOT_PRODUCTS = {"benign-google", "captive-portal"}  # kinds that name no interceptor
+MAX_VALUES = 64  # of one name, or of one block of a log
 
 
-@dataclass(frozen=True)
-class _Row:
-    id: str
-    product: str
-    vendor: str
-    kind: str
-    certainty: str
-    requires: str
-    issuer: dict[str, re.Pattern[str]]
-    subject: dict[str, re.Pattern[str]]
-    hashes: frozenset[str]  # certificate SHA-1 and SHA-256 and SPKI SHA-256, hex
-
-
-ListedCode = Literal["known-forgery", "leaked-key", "state-interception"]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A certificate or key that decides by itself."""
-
-    code: ListedCode
-    name: str
-    incident: str
-
-
-@lru_cache(maxsize=4)
-def _rows(trust: Trust) -> tuple[_Row, ...]:
-    return tuple(_row(raw) for raw in trust.interceptors["interceptor"])
-
-
-def _row(raw: dict[str, Any]) -> _Row:
-    return _Row(
-        id=raw["id"],
-        product=raw["product"],
-        vendor=raw["vendor"],
-        kind=raw["kind"],
-        certainty=raw["certainty"],
-        requires=raw.get("requires", ""),
-        issuer={label: re.compile(p) for label, p in raw.get("issuer_patterns", {}).items()},
-        subject={label: re.compile(p) for label, p in raw.get("subject_patterns", {}).items()},
-        hashes=frozenset(h.lower() for kind in ("sha1", "sha256", "spki_sha256") for h in raw.get(kind, ())),
-    )
-
-
-def attribute(presented: Iterable[Certificate], trust: Trust) -> Attribution | None:
+def attribute(presented: Iterable[Certificate], trust: Trust, path: Path | None = None) -> Attribution | None:
     """The first row of the catalogue that fits a foreign chain (leaf first), or None.
 
-    Call it only for chains that no known authority signed: a gated row counts on that.
+    Call it only for chains that no known authority signed. Rows that ask for more than a name count by `path`.
     """
     chain = tuple(presented)
     if not chain:
         return None
-    authorities = [c.issuer for c in chain] + [c.subject for c in chain if c.is_ca]
-    for row in _rows(trust):
-        matched = _match(row, chain, authorities)
+    authorities = list(_authorities(chain))
+    unverified = list(_authorities(path.certificates)) if path is not None and _is_own_root(path) else []
+    for row in catalogue_of(trust).rows:
+        matched = _match(row, chain, unverified if row.requires == UNVERIFIED else authorities)
         if matched is not None:
-            return Attribution(
-                row.id, row.product, row.vendor, row.kind, row.certainty, _CONFIDENCE[row.certainty], matched
-            )
+            return _attribution(row, matched)
     return None
 
 
-def _match(row: _Row, chain: tuple[Certificate, ...], authorities: list[Name]) -> str | None:
+def _attribution(row: Row, matched: str, most: Confidence = Confidence.LIKELY) -> Attribution:
+    confidence = _CONFIDENCE[row.certainty] if most is Confidence.LIKELY else most
+    return Attribution(
+        row.id, row.product, row.vendor, row.kind, row.certainty, confidence, matched, severity=row.severity
+    )
+
+
+def _authorities(chain: Sequence[Certificate]) -> Iterator[Name]:
+    """The names under which somebody signed: every issuer, and every presented authority."""
+    yield from dict.fromkeys([*(c.issuer for c in chain), *(c.subject for c in chain if c.is_ca)])
+
+
+def _is_own_root(path: Path) -> bool:
+    """Whether it is sure that no public authority signed, whatever name stands there: the signatures lead up to a key
+    that vouches for itself, or the authority of that name is known and its key did not sign. Of a chain that just ends,
+    a public authority may be the missing part."""
+    return path.signer is Signer.IMPERSONATED or (
+        path.signer is Signer.PRIVATE and bool(path.certificates) and path.complete
+    )
+
+
+def _match(row: Row, chain: tuple[Certificate, ...], authorities: list[Name]) -> str | None:
     for name in authorities:
         if row.issuer and _fits(row.issuer, name):
             return text_of(name)
@@ -101,14 +77,56 @@ def _match(row: _Row, chain: tuple[Certificate, ...], authorities: list[Name]) -
     return None
 
 
-def _fits(patterns: dict[str, re.Pattern[str]], name: Name) -> bool:
+def _fits(patterns: Mapping[str, Pattern[str]], name: Name) -> bool:
     """Every pattern matches the whole of some value of its attribute, within one name."""
-    return all(any(label == a and p.fullmatch(value) for a, value in name) for label, p in patterns.items())
+    return all(
+        any(label == a and _is_whole(p, value) for a, value in name[:MAX_VALUES]) for label, p in patterns.items()
+    )
+
+
+def _is_whole(pattern: Pattern[str], value: str) -> bool:
+    return len(value) <= LONGEST and pattern.fullmatch(value) is not None
+
+
+# -- values without attribute names ---------------------------------------------------------------------------------
+
+_FEW_LETTERS = 6  # with fewer, an open expression says too little when nobody knows which attribute a value is of
+
+
+def attribute_values(values: Sequence[str], trust: Trust) -> Attribution | None:
+    """The first row that fits the values of one name in a log, which gives them without their attributes, or None.
+
+    Every expression of a row must match a whole value. A row that asks for more than a name does not count here, nor
+    one whose only expression is open and says next to nothing; any other row of a single expression is a weak hint.
+    """
+    block = values[:MAX_VALUES]
+    for row in catalogue_of(trust).rows:
+        if row.requires:
+            continue
+        for patterns in (row.issuer, row.subject):
+            if patterns and not _is_vague(patterns) and all(_in_block(p, block) for p in patterns.values()):
+                most = Confidence.WEAK if len(patterns) == 1 else Confidence.LIKELY
+                return _attribution(row, ", ".join(block), most)
+    return None
+
+
+def _in_block(pattern: Pattern[str], block: Sequence[str]) -> bool:
+    return any(_is_whole(pattern, value) for value in block)
+
+
+def _is_vague(patterns: Mapping[str, Pattern[str]]) -> bool:
+    if len(patterns) > 1:
+        return False
+    text = next(iter(patterns.values())).pattern
+    return ("*" in text or "+" in text) and sum(map(str.isalpha, text.replace("(?i)", ""))) < _FEW_LETTERS
+
+
+# -- keys and certificates that decide ------------------------------------------------------------------------------
 
 
 def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
     """What the lists say of the leaf and of the keys that signed it. `path` holds only verified signatures."""
-    by_hash = _lists(trust)
+    by_hash = catalogue_of(trust).listed
     for certificate in path:
         for digest in (certificate.sha1, certificate.sha256, certificate.spki_sha256):
             if digest in by_hash:
@@ -116,25 +134,6 @@ def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
     return None
 
 
-_LISTS: tuple[tuple[ListedCode, str, str, str], ...] = (  # code, table, and its columns for name and incident
-    ("known-forgery", "known_forgery", "subject", "incident"),
-    ("leaked-key", "leaked_key", "name", "source"),
-    ("state-interception", "state_key", "name", "source"),
-)
-
-
-@lru_cache(maxsize=4)
-def _lists(trust: Trust) -> dict[str, Listed]:
-    """Every listed certificate and key by its hashes."""
-    found: dict[str, Listed] = {}
-    for code, table, name, incident in _LISTS:
-        for row in trust.interceptors.get(table, ()):
-            for kind in ("sha1", "sha256", "spki_sha256"):
-                if row.get(kind):
-                    found.setdefault(row[kind].lower(), Listed(code, row[name], row[incident]))
-    return found
-
-
 def is_portal_key(leaf: Certificate, trust: Trust) -> bool:
     """Whether the leaf's key is one that Chromium knows as a captive portal's."""
-    return any(r["spki_sha256"] == leaf.spki_sha256 for r in trust.interceptors.get("captive_portal_spki", ()))
+    return leaf.spki_sha256 in catalogue_of(trust).portal_keys

@@ -11,6 +11,7 @@ from datetime import datetime
 from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, shared_keys
+from tlsinspect.evidence.fingerprints import Shape, attribute_shape
 from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
 from tlsinspect.evidence.path import Path, readable
@@ -18,7 +19,7 @@ from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
 from tlsinspect.evidence.truststores import intercepting_roots
 from tlsinspect.judge.advice import case_of, remedy
 from tlsinspect.judge.establish import Context, Established, establish
-from tlsinspect.judge.findings import findings
+from tlsinspect.judge.findings import Suspects, findings
 from tlsinspect.judge.probes import minted, probe_findings
 from tlsinspect.judge.rules import decide
 from tlsinspect.judge.together import together
@@ -124,8 +125,9 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
     endpoint, seen, path = sighting.endpoint, sighting.seen, sighting.path
     established = establish(sighting, context)
     decision = decide(established.facts)
-    product = _attribution(established, seen, context)
-    named = product if product and product.kind not in NOT_PRODUCTS else None
+    named, shaped = _attributions(established, seen, context)
+    product = named or shaped
+    shown = product if product and product.kind not in NOT_PRODUCTS else None
     words = values(endpoint, seen, established, product, context)
     return Assessment(
         endpoint=endpoint,
@@ -135,9 +137,9 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         basis=context.basis,
         rule=decision.rule.id,
         explanation=explanation(decision.rule.id, words),
-        remedy=remedy(case_of(endpoint, decision.rule.id, decision.verdict, named), words),
-        findings=findings(decision, seen, established, product, context, words),
-        attribution=named,
+        remedy=remedy(case_of(endpoint, decision.rule.id, decision.verdict, shown), words),
+        findings=findings(decision, seen, established, Suspects(named, shaped), context, words),
+        attribution=shown,
         issuer=_issuer(path),
         issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
         issuing_key=path.issuing_key if path is not None else None,
@@ -149,11 +151,17 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
     )
 
 
-def _attribution(established: Established, seen: Observation, context: Context) -> Attribution | None:
+def _attributions(
+    established: Established, seen: Observation, context: Context
+) -> tuple[Attribution | None, Attribution | None]:
+    """Which product the names of a foreign chain are of, and which its looks. What somebody known signed is not looked
+    at."""
     path = established.path
     if path is None or not path.certificates or established.facts.proven or established.facts.public or not seen.tls:
-        return None
-    return attribute(readable(seen.tls.chain), context.trust)
+        return None, None
+    chain = tuple(readable(seen.tls.chain))
+    shaped = attribute_shape(Shape(chain, seen), context.trust) if established.facts.foreign else None
+    return attribute(chain, context.trust, path), shaped
 
 
 def _issuer(path: Path | None) -> str | None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tlsinspect.endpoints.target import is_address
-from tlsinspect.evidence.attribution import Listed, listed
+from tlsinspect.evidence.attribution import listed
+from tlsinspect.evidence.catalogue import Listed
 from tlsinspect.evidence.clock import NOT_ASKED, Dates, DateVerdict, judge_dates
 from tlsinspect.evidence.clockhints import Hints, likelier
 from tlsinspect.evidence.crosshost import Shared

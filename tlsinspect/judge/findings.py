@@ -1,16 +1,19 @@
 """Everything worth saying beside the verdict. Findings name and explain; none of them moves it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import SLACK, skew
+from tlsinspect.evidence.fingerprints import lacks_google_marks
 from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.portal import host_of
 from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.truststores import Stores, signers
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
+from tlsinspect.judge.values import product_name
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (
     Attribution,
@@ -27,11 +30,19 @@ from tlsinspect.model import (
 _OLD_PROTOCOLS = {"SSLv3", "TLSv1", "TLSv1.1"}
 
 
+@dataclass(frozen=True)
+class Suspects:
+    """Which product a foreign chain is of: by the names in it, and by what it looks like."""
+
+    named: Attribution | None = None
+    shaped: Attribution | None = None
+
+
 def findings(
     decision: Decision,
     seen: Observation,
     established: Established,
-    product: Attribution | None,
+    suspects: Suspects,
     context: Context,
     words: Mapping[str, str],
 ) -> tuple[Finding, ...]:
@@ -40,8 +51,9 @@ def findings(
         *_decided(decision, words),
         *(rule_finding(rule, words) for rule in decision.also),
         *_signer(decision, established, words),
-        *_product(product, words),
-        *_names(decision, established, product, words),
+        *_product(suspects, words),
+        *_names(decision, established, suspects.named, words),
+        *_foreign(established, context, words),
         *_shared(established, context),
         *_stores(established, context),
         *_certificate(established, context, words),
@@ -74,12 +86,29 @@ def _signer(decision: Decision, established: Established, words: Mapping[str, st
         yield finding("chain-incomplete", {}, words)
 
 
-def _product(product: Attribution | None, words: Mapping[str, str]) -> Iterator[Finding]:
-    if product is None or product.kind in NOT_PRODUCTS:
+def _product(suspects: Suspects, words: Mapping[str, str]) -> Iterator[Finding]:
+    named, shaped = suspects.named, suspects.shaped
+    if named is not None and named.kind not in NOT_PRODUCTS:
+        yield finding("interceptor-match", _row_values(named), words, severity=named.severity)
+        if named.id == "gen-untrusted":
+            yield finding("upstream-untrusted", {}, words)
+    if shaped is not None:
+        yield finding("fingerprint-match", {**_row_values(shaped), "product": product_name(shaped)})
+
+
+def _row_values(product: Attribution) -> dict[str, str]:
+    return {"id": product.id, "matched": product.matched, "certainty": product.certainty, "kind": product.kind}
+
+
+def _foreign(established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
+    """What is worth saying of a certificate nobody known signed, and of the data that names its maker."""
+    path, facts = established.path, established.facts
+    if path is None or not path.certificates:
         return
-    yield finding("interceptor-match", {"id": product.id, "matched": product.matched}, words)
-    if product.id == "gen-untrusted":
-        yield finding("upstream-untrusted", {}, words)
+    if facts.foreign and facts.authority is Authority.GOOGLE and lacks_google_marks(path.leaf):
+        yield finding("google-marks-missing")
+    if context.trust.added_name and (facts.foreign or established.listed is not None):
+        yield finding("own-interceptors", {"file": context.trust.added_name}, words)
 
 
 def _names(

@@ -48,14 +48,15 @@ def finding(
     context: Mapping[str, str] | None = None,
     *,
     proven: bool = True,
+    severity: Severity | None = None,
 ) -> Finding:
     """The finding `code`. `values` are kept with it; `context` only helps to fill the sentence. What is not `proven`
-    here is a hint, whatever it is elsewhere."""
+    here is a hint, whatever it is elsewhere; `severity` is for findings whose own depends on what was found."""
     row = wording()["finding"][code]
     template = row["sentence"] if proven else row.get("unproven", row["sentence"])
     sentence = fill(template, {**(context or {}), **(values or {})})
     kind = Kind(row["kind"]) if proven else Kind.HINT
-    return Finding(code, Severity(row["severity"]), kind, sentence, dict(values or {}))
+    return Finding(code, severity or Severity(row["severity"]), kind, sentence, dict(values or {}))
 
 
 def rule_finding(rule: str, values: Mapping[str, str]) -> Finding:

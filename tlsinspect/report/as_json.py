@@ -18,13 +18,14 @@ def document(report: Report) -> str:
     return json.dumps(to_json(report), indent=2) + "\n"
 
 
-def classification(assessment: Assessment, trust: TrustFacts) -> str:
+def classification(assessment: Assessment, trust: TrustFacts, *, redacted: bool = False) -> str:
     """One judged chain: `Classification` in the schema."""
     whole = {
         "schema_version": SCHEMA_VERSION,
         "tool": f"tlsinspect {__version__}",
         "trust": trust,
         "assessment": assessment,
+        "redacted": redacted,
     }
     return json.dumps(to_json(whole), indent=2) + "\n"
 
