@@ -70,6 +70,15 @@ def test_the_only_forged_host_is_told_from_the_genuine_ones(meet: Meeting) -> No
     assert result.conclusions["selective-interception"]["values"]["hosts"] == ALONE
 
 
+def test_a_copy_that_the_operating_system_trusts_is_an_impersonation_all_the_same(
+    meet: Meeting, network: Network, pki: Pki
+) -> None:
+    with network.os_trusts(pki.chain(Impostor.COPY.stem(ALONE))):
+        result = meet(Impostor.COPY)
+    assert rules(result) == dict.fromkeys(TLS_HOSTS, "issuer-impersonated")
+    assert result.confidences == CERTAIN
+
+
 def test_a_copy_in_the_name_of_an_intermediate_of_which_no_release_has_heard(meet: Meeting) -> None:
     """Its certificate is fetched where Google keeps it, and its key did not sign. Without it nobody can say that."""
     host = str(Peculiar.ALONE)
