@@ -37,8 +37,10 @@ from tlsinspect.lab.pki import (
     Issued,
     Log,
     TimeService,
+    forged,
     google_like,
     name,
+    new_key,
     plain_corporate,
     sct_list,
 )
@@ -797,6 +799,37 @@ def test_a_missing_intermediate_is_fetched(world: World) -> None:
     assert "chain-incomplete" in codes(found)
     assert states(found) == [GOOD, GOOD]
     assert world.port80.of("i.pki.goog") == [WR9_CRT]
+
+
+def forged_wr9_leaf(lab: Lab, **options: Any) -> Issued:
+    """A leaf that says what one of WR9's says, by somebody who has not its key."""
+    genuine = wr9_leaf(lab, **options)
+    return replace(genuine, chain=(forged(genuine.certificate, genuine.key, new_key("rsa2048")),))
+
+
+def test_a_missing_intermediate_that_is_fetched_and_did_not_sign(world: World) -> None:
+    """It was not known before, and is now: the leaf bears its name and key id, and not its signature."""
+    world.serve(HOST, forged_wr9_leaf(world.lab))
+    assert world.one(offline=True).rule == "unknown-intermediate"
+    world.port80.replies[WR9_CRT] = der(world.lab.wr9.certificate)
+    found = world.one()
+    assert (found.verdict, found.confidence, found.rule) == ("intercepted", "certain", "issuer-impersonated")
+    assert '"WR9"' in found.explanation
+    assert not {"chain-incomplete", "not-revoked"} & codes(found)
+    assert found.path == ()
+
+
+@pytest.mark.parametrize("kind", ["not Google's", "of another key"])
+def test_a_missing_intermediate_that_is_another_refutes_nobody(world: World, kind: str) -> None:
+    """Anybody can send an authority of that name and key id; and Google may have two of one name."""
+    lab = world.lab
+    impostor = Authority.root(lab.wr9.certificate.subject, lab.now, key_id=lab.wr9.key_id)
+    world.port80.replies[WR9_CRT] = der((impostor if kind == "not Google's" else lab.wr9).certificate)
+    claimed = lab.wr9.key_id if kind == "not Google's" else bytes(20)
+    world.serve(HOST, forged_wr9_leaf(lab, issuer_key_id=claimed))
+    found = world.one()
+    assert world.port80.of("i.pki.goog") == [WR9_CRT]
+    assert (found.verdict, found.rule) == ("inconclusive", "unknown-intermediate")
 
 
 def test_the_upper_of_two_intermediates_is_fetched_where_the_lower_was_presented(world: World) -> None:

@@ -484,6 +484,23 @@ def test_a_large_hello_that_dies_is_followed_by_a_small_one(lab: Lab, refuse: Ca
     assert [each.hello for each in seen_of(found).hellos] == ["large"]
 
 
+def test_a_slow_moment_of_an_honest_server_proves_no_device(lab: Lab) -> None:
+    """The first try dies whatever its hello; nothing on the way looked at it."""
+    context = server_context(lab.google.we2.issue([GENUINE]))
+
+    def handle(peer: Peer) -> None:
+        if peer.number == 1:
+            peer.hold()
+        peer.wrap(context)
+        peer.receive_head()
+        peer.answer(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    with serving(handle) as peer, in_time(2):
+        found = look_once(lab, {GENUINE: peer}, timeout=2)
+    assert found.verdict == "genuine"
+    assert [f.kind for f in found.findings if f.code == "hello-dependent"] == ["hint"]
+
+
 def test_a_server_that_takes_any_hello_depends_on_none(lab: Lab, genuine: Running) -> None:
     found = look_once(lab, {GENUINE: genuine})
     assert not codes(found) & {"hello-dependent", "tls-downgraded"}

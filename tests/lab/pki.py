@@ -253,6 +253,7 @@ def _write_impostors(google: GoogleLike, hosts: list[str], now: datetime, pki: P
         }
         for impostor, issued in made.items():
             issued.write(pki.folder, impostor.stem(host))
+    forger.copy(pki.leaf(Peculiar.ALONE)).alone().write(pki.folder, Impostor.COPY_ALONE.stem(Peculiar.ALONE))
 
 
 class Forger:

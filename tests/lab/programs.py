@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Process, program
+from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Peculiar, Process, program
 from .pki import BLOCKER, FORGED, STOLEN, Impostor, Pki
 from .revocation_server import REQUESTS, Request, Rule, requests_in, write_rules
 
@@ -507,7 +507,8 @@ def impostors(network: Network, pki: Pki) -> Process:
     servers = [
         _tls_host(host, pki, port, stem=impostor.stem(host))
         for impostor, port in IMPOSTOR_PORTS.items()
-        for host in TLS_HOSTS
+        for host in (*TLS_HOSTS, Peculiar.ALONE)
+        if pki.chain(impostor.stem(host)).exists()
     ]
     return _nginx(network, "gateway", "".join(servers), ports=tuple(IMPOSTOR_PORTS.values()), name="impostors")
 

@@ -3,12 +3,12 @@
 Judged as Google (`scan_as_google`), so that no stand-in lowers the confidence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from .command import Command, Result
-from .network import TLS_HOSTS, Network
+from .network import TLS_HOSTS, Network, Peculiar
 from .pki import COPIES, CUSTOMER_NAME, PUBLIC_NAME, SIBLING_NAME, Impostor, Pki
 
 pytestmark = pytest.mark.lab
@@ -28,9 +28,9 @@ class Meeting:
     def __init__(self, scan: Command, network: Network, ports: Mapping[Impostor, int]) -> None:
         self._scan, self._network, self._ports = scan, network, ports
 
-    def __call__(self, impostor: Impostor, *hosts: str) -> Result:
+    def __call__(self, impostor: Impostor, *hosts: str, options: Sequence[str] = ()) -> Result:
         with self._network.redirect(self._ports[impostor], hosts=hosts or TLS_HOSTS):
-            return self._scan()
+            return self._scan(*options)
 
 
 def rules(result: Result) -> dict[str, str]:
@@ -68,6 +68,29 @@ def test_the_only_forged_host_is_told_from_the_genuine_ones(meet: Meeting) -> No
     assert result.verdicts == {**dict.fromkeys(TLS_HOSTS, "genuine"), ALONE: "intercepted"}
     assert result.confidences == CERTAIN
     assert result.conclusions["selective-interception"]["values"]["hosts"] == ALONE
+
+
+def test_a_copy_that_the_operating_system_trusts_is_an_impersonation_all_the_same(
+    meet: Meeting, network: Network, pki: Pki
+) -> None:
+    with network.os_trusts(pki.chain(Impostor.COPY.stem(ALONE))):
+        result = meet(Impostor.COPY)
+    assert rules(result) == dict.fromkeys(TLS_HOSTS, "issuer-impersonated")
+    assert result.confidences == CERTAIN
+
+
+def test_a_copy_in_the_name_of_an_intermediate_of_which_no_release_has_heard(meet: Meeting) -> None:
+    """Its certificate is fetched where Google keeps it, and its key did not sign. Without it nobody can say that."""
+    host = str(Peculiar.ALONE)
+    told, offline = (
+        meet(Impostor.COPY_ALONE, host, options=[host]),
+        meet(Impostor.COPY_ALONE, host, options=[host, "--offline"]),
+    )
+    assert rules(offline) == {host: "unknown-intermediate"}
+    assert offline.verdicts == {host: "inconclusive"}
+    assert rules(told) == {host: "issuer-impersonated"}
+    assert told.verdicts == {host: "intercepted"}
+    assert told.confidences == {host: "certain"}
 
 
 def test_what_a_copy_says_is_what_the_genuine_certificate_says(pki: Pki) -> None:

@@ -131,7 +131,11 @@ def _find_path(
         return path
     # What was fetched counts only where it leads to Google: anybody on the way may have made it.
     helped = _search(chain, host, authority, trust, file, fetched, at)
-    return replace(helped, completed=True) if helped.signer is Signer.GOOGLE else path
+    if helped.signer is Signer.GOOGLE:
+        return replace(helped, completed=True)
+    if path.signer is Signer.UNKNOWN_INTERMEDIATE and _refuted(path.leaf, readable(fetched), trust):
+        return replace(path, signer=Signer.IMPERSONATED)
+    return path
 
 
 @lru_cache(maxsize=4096)
@@ -222,6 +226,10 @@ class _Search:
                 signer = Signer.GOOGLE_HISTORICAL if fact.historical else Signer.GOOGLE_INTERMEDIATE
                 return self._judged(_path(signer, (self.leaf, anchor)), Anchors(fact.cn, (anchor,)))
         return None
+
+    def reaches(self, anchors: Anchors) -> bool:
+        """Whether signatures lead from the first certificate to an anchor, whatever it is for."""
+        return self._walk((self.leaf,), anchors.by_subject) is not None
 
     def presented(self) -> tuple[Certificate, ...]:
         """Leaf … as far up as the signatures among the presented certificates lead."""
@@ -453,3 +461,12 @@ def _unknown_google_intermediate(leaf: Certificate, pool: tuple[Certificate, ...
     seen = key_id is not None and any(i.key_id == key_id.hex() for i in trust.intermediates)
     presented = any(c.subject_der == leaf.issuer_der for c in pool)
     return named_so and key_id is not None and not seen and not presented and not leaf.self_issued
+
+
+def _refuted(leaf: Certificate, fetched: tuple[Certificate, ...], trust: Trust) -> bool:
+    """Whether the very intermediate that the leaf claims, by name and key id, was fetched, is Google's and did not sign
+    it."""
+    claimed = [c for c in fetched if c.subject_der == leaf.issuer_der and c.key_id == leaf.authority_key_id]
+    if leaf.handle is None or any(signed(leaf, c) for c in claimed):
+        return False
+    return any(_may_sign(c, (leaf,)) and _Search(c, fetched, "", None).reaches(trust.google) for c in claimed)
