@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from cryptography.x509.oid import NameOID
 
 from tests.conftest import ROOT
 from tests.faults import HOST, Running, fault, honest_proxy, server_name, tls_server
@@ -12,7 +13,7 @@ from tests.test_observe import GENUINE, OTHER, Address, Lab, _no_names_are_looke
 from tlsinspect.conductor import prepare
 from tlsinspect.errors import UsageError
 from tlsinspect.judge.interception import interception
-from tlsinspect.lab.pki import Authority, Issued, fiddler, plain_corporate, self_signed, zscaler
+from tlsinspect.lab.pki import Authority, Issued, fiddler, name, plain_corporate, self_signed, zscaler
 from tlsinspect.model import Finding, Report, Timestamp
 from tlsinspect.observe.probes import COSTS
 from tlsinspect.observe.slices import SLICES
@@ -201,6 +202,39 @@ def test_a_wildcard_over_everything_is_no_minting(lab: Lab, acme: Authority) -> 
     with tls_server(acme.issue([GENUINE, "*.invalid"])) as server:
         report = look(lab, {GENUINE: server}, probe=True)
     assert "minted-for-random-name" not in conclusions(report)
+
+
+def test_an_interceptor_that_calls_itself_a_google_authority_nobody_knows_is_found(lab: Lab) -> None:
+    """Its leaves come without their issuer, so that no signature says that Google did not make them. A name of the
+    scan's own making does."""
+    named = Authority.root(
+        name(
+            (NameOID.COUNTRY_NAME, "US"),
+            (NameOID.ORGANIZATION_NAME, "Google Trust Services"),
+            (NameOID.COMMON_NAME, "WR77"),
+        ),
+        lab.now,
+    )
+
+    def choose(hello: bytes) -> Issued:
+        return named.issue([server_name(hello) or "default.test"], key=key).alone()
+
+    key = named.issue([GENUINE]).key
+    with tls_server(named.issue([GENUINE], key=key).alone(), choosing=choose) as server:
+        report = look(lab, {GENUINE: server}, probe=True)
+    found = by_host(report)[GENUINE]
+    assert found.verdict == "inconclusive"
+    assert "same-key-minted-random-name" in codes(found)
+    assert "minted-for-random-name" in conclusions(report)
+
+
+def test_an_issuer_that_is_not_sent_is_shared_by_name(lab: Lab, acme: Authority) -> None:
+    with tls_server(acme.issue([GENUINE]).alone()) as one, tls_server(acme.issue([ELSEWHERE]).alone()) as two:
+        resolve = [f"{GENUINE}:443:{HOST}:{one.port}", f"{ELSEWHERE}:443:{HOST}:{two.port}"]
+        found = by_host(_scan(lab, [GENUINE], resolve=resolve, control=[ELSEWHERE]))
+    assert "same-issuer-many-hosts" in codes(found[GENUINE])
+    assert found[GENUINE].verdict == "intercepted"
+    assert found[ELSEWHERE].verdict == "inconclusive", "a hint makes no proof across hosts"
 
 
 def test_a_proxy_mints_for_a_host_that_cannot_exist(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tlsinspect.certificate import Certificate
 from tlsinspect.endpoints.target import is_address
 
 
@@ -14,7 +15,13 @@ class Foreign:
     host: str
     issuing_key: str | None  # SPKI SHA-256 of the key whose signature on the leaf was verified
     leaf_key: str
+    issuer: str  # its name and the identifier of its key, as the leaf has them: text
     complete: bool  # up to a root that signed itself: of any other chain a public authority may be the missing end
+
+
+def issuer_of(leaf: Certificate) -> str:
+    """The issuer as the leaf has it, to compare with others."""
+    return f"{leaf.issuer_der.hex()} {(leaf.authority_key_id or b'').hex()}"
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class Shared:
 
     issuing_keys: frozenset[str] = frozenset()
     leaf_keys: frozenset[str] = frozenset()
+    issuers: frozenset[str] = frozenset()  # by name alone, where no issuing key was seen
     proven: frozenset[str] = frozenset()  # of either kind, in complete chains
 
 
@@ -32,6 +40,7 @@ def shared_keys(foreign: Iterable[Foreign]) -> Shared:
     return Shared(
         issuing_keys=_unrelated((c.issuing_key, c.host) for c in chains),
         leaf_keys=_unrelated((c.leaf_key, c.host) for c in chains),
+        issuers=_unrelated((c.issuer, c.host) for c in chains if c.issuing_key is None),
         proven=_unrelated(keys),
     )
 

@@ -59,6 +59,10 @@ class Signer(StrEnum):
     UNREADABLE = "unreadable"
 
 
+_ANCHORED = {Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE, Signer.GOOGLE_ALTERNATE, Signer.GOOGLE_HISTORICAL,
+             Signer.FILE, Signer.PUBLIC}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Path:
     """What is known of the signer. `certificates` runs leaf … anchor where a path was found, else leaf … as far as
@@ -80,6 +84,11 @@ class Path:
     def foreign(self) -> bool:
         """Whether nobody public signed, however he is named."""
         return self.signer in (Signer.PRIVATE, Signer.IMPERSONATED)
+
+    @property
+    def anchored(self) -> bool:
+        """Whether somebody known signed, and the path leads to him."""
+        return self.signer in _ANCHORED
 
     @property
     def complete(self) -> bool:

@@ -77,13 +77,9 @@ def sight(endpoint: Endpoint, seen: Observation, known: Known) -> Sighting:
     return _stamped(Sighting(endpoint, seen, path, known.basis), path, trust)
 
 
-_ANCHORED = {Signer.GOOGLE, Signer.GOOGLE_INTERMEDIATE, Signer.GOOGLE_ALTERNATE, Signer.GOOGLE_HISTORICAL,
-             Signer.FILE, Signer.PUBLIC}  # fmt: skip
-
-
 def _stamped(sighting: Sighting, path: Path, trust: Trust) -> Sighting:
     """With what transparency logs say of the leaf of a path to an anchor."""
-    if path.signer not in _ANCHORED or len(path.certificates) < 2:
+    if not path.anchored or len(path.certificates) < 2:
         return sighting
     staple = sighting.seen.tls.staple if sighting.seen.tls else None
     lists = sct_lists_in(staple, path.leaf.serial) if staple else ()

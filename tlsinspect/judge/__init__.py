@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tlsinspect.certificate import text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
-from tlsinspect.evidence.crosshost import Foreign, shared_keys
+from tlsinspect.evidence.crosshost import Foreign, issuer_of, shared_keys
 from tlsinspect.evidence.fingerprints import Shape, attribute_shape
 from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
@@ -108,7 +108,7 @@ def _failed(endpoint: Endpoint, seen: Observation, defect: Exception, context: C
 
 def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
     return [
-        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, s.path.complete)
+        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, issuer_of(s.path.leaf), s.path.complete)
         for s in sightings
         if s.path is not None and s.path.foreign
     ]

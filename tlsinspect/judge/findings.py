@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
 from tlsinspect.evidence.clock import SLACK, skew
+from tlsinspect.evidence.crosshost import issuer_of
 from tlsinspect.evidence.fingerprints import lacks_google_marks
 from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.portal import host_of
@@ -130,6 +131,8 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
         return
     if path.issuing_key in context.shared.issuing_keys:
         yield finding("same-issuing-key-many-hosts", {"spki_sha256": path.issuing_key or ""})
+    elif path.issuing_key is None and issuer_of(path.leaf) in context.shared.issuers:
+        yield finding("same-issuer-many-hosts")
     if path.leaf.spki_sha256 in context.shared.leaf_keys:
         claimed = not established.facts.claims_another
         yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})

@@ -23,15 +23,16 @@ def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for sighting in sightings:
-        path, name = _foreign(sighting), sighting.seen.server_name
+        path, name = _unvouched(sighting), sighting.seen.server_name
         if path is not None and name and sighting.seen.slice in _MADE_UP and claims(path.leaf, name):
             found |= {key: name for key in (path.issuing_key, path.leaf.spki_sha256) if key}
     return found
 
 
-def _foreign(sighting: Sighting) -> Path | None:
-    """The path where nobody public signed."""
-    return sighting.path if sighting.path is not None and sighting.path.foreign else None
+def _unvouched(sighting: Sighting) -> Path | None:
+    """The path where it leads to nobody known, whatever the issuer calls itself."""
+    path = sighting.path
+    return path if path is not None and path.certificates and not path.anchored else None
 
 
 def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
@@ -42,7 +43,7 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
     for route, probed in routes.items():
         where = f"through {route.proxy}" if route.proxy else "on the direct way"
         for sighting in probed:
-            path = _foreign(sighting)
+            path = _unvouched(sighting)
             if path is not None and minted([sighting]):
                 values = {"name": sighting.seen.server_name or "", "issuer": title_of(path.leaf.issuer)}
                 yield finding(_MADE_UP[sighting.seen.slice], {**values, "where": where})

@@ -43,6 +43,7 @@ _BESIDE = {
     "issuer-impersonated": "under a false name",
     "certificate-expired": "its certificate says expired",
     "same-issuing-key-many-hosts": "the same key signed for other hosts",
+    "same-issuer-many-hosts": "the same issuer for other hosts",
     "same-leaf-key-many-hosts": "the same key answers for other hosts",
     "trusted-by-os": "this machine trusts it",
     "not-trusted-by-os": "this machine does not trust it",
