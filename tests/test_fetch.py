@@ -16,6 +16,7 @@ import pytest
 
 import tlsinspect.exchange
 import tlsinspect.fetch
+import tlsinspect.fetch
 from tests.faults import (
     ESTABLISHED,
     HOST,
@@ -639,7 +640,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch, server: Address) -> list[tuple[str,
         asked.extend(places)
         return await real([(server[0], server[1])], tried)
 
-    monkeypatch.setattr(tlsinspect.exchange, "dial", dial)
+    monkeypatch.setattr(tlsinspect.fetch, "dial", dial)
     return asked
 
 

@@ -38,7 +38,8 @@ from tlsinspect.model import (
     Stage,
 )
 from tlsinspect.observe.attempt import Settings, observe
-from tlsinspect.observe.route import DIRECT, Routing, read_resolve, routing
+from tlsinspect.observe.route import DIRECT, Routing, read_resolve
+from tlsinspect.observe.routing import routing
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
 
@@ -73,6 +74,8 @@ class Run:
         except asyncio.CancelledError:
             self.interrupted = True
             raise
+        finally:
+            self.routing.close()
 
     def _beside(self, gatherer: Gatherer) -> Iterator[Coroutine[Any, Any, None]]:
         """What is asked for while the handshakes are waited for, by runs that ask for Google's hosts anyway."""
@@ -109,9 +112,9 @@ class Run:
             if not endpoint.tls:
                 await self.port80.ask_listed(endpoint)
                 return
-            proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
+            ways = await self.routing.ways(endpoint.host, endpoint.tls)
             for number in range(1, self.options["repeat"] + 1):
-                seen = await observe(endpoint, proxy, self.settings, number)
+                seen = await observe(endpoint, ways, self.settings, number)
                 self.seen.setdefault(endpoint, []).append(seen)
                 if seen.failure is not None and seen.failure.reason is Reason.CANCELLED:
                     return
@@ -124,7 +127,7 @@ class Run:
             return
         row = Row(url=f"https://{other}/", purpose="The time", required=False)
         endpoint = Endpoint(other, 443, True, Authority.GOOGLE, (row,))
-        seen = await observe(endpoint, self.routing.proxy_for(other, True), self.settings)
+        seen = await observe(endpoint, await self.routing.ways(other, True), self.settings)
         self.aside.append(Observed(endpoint, (seen,)))
 
     def _observed(self) -> list[Observed]:
@@ -175,7 +178,7 @@ class Run:
             clock=clock_of(judged),
             assessments=judged.assessments,
             reachability=reached,
-            conclusions=conclusions(judged, reached),
+            conclusions=conclusions(judged, reached, self.routing.notes),
             fetches=tuple(self.shelf.fetches.values()),
             judged_at=self.options["at"],
             interrupted=self.interrupted,
@@ -187,7 +190,8 @@ class Options(TypedDict, total=False):
 
     profile: a shipped profile's name or a TOML file, where no targets are named.
     trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
-    proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
+    proxy: ``auto`` takes the environment's proxies or else the system's, ``system`` the system's, ``none`` goes
+        straight, ``pac:FILE`` or ``pac:URL`` asks a script, ``wpad`` looks for one on this network; else a proxy's URL.
     resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
     timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint. concurrency: attempts at a time.
     witness: ask OpenSSL and certvalidator for a second opinion on each path: findings, never a vote.

@@ -1,6 +1,6 @@
 """What a run says as a whole: findings that belong to no single endpoint, and the time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tlsinspect.evidence.clockhints import hints
@@ -8,8 +8,9 @@ from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.findings import skew_findings
 from tlsinspect.judge.words import day, finding
-from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
+from tlsinspect.model import Assessment, Authority, ClockEstimate, Finding, Reach, Reachability, Verdict
 
+_SYNC_CLIENT = "gwsmo"  # the profile of the client that takes part in no authentication with proxies
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
 
@@ -26,10 +27,20 @@ def _hints(context: Context) -> Iterator[Finding]:
         yield finding(hint.code, hint.values)
 
 
-def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
-    """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
+def conclusions(
+    judged: Judged, reached: Sequence[Reachability], notes: Iterable[tuple[str, Mapping[str, str]]] = ()
+) -> tuple[Finding, ...]:
+    """Run-level findings: how many hosts are intercepted, the clock, the proxies, port 80, the age of the data.
+
+    notes: codes and values of what is to be said about where the proxies come from."""
     context = judged.context
-    found = [*_asked_time(context), *_intercepted(judged.assessments), *skew_findings(context)]
+    found = [
+        *_asked_time(context),
+        *_intercepted(judged.assessments),
+        *skew_findings(context),
+        *_authenticated(judged.assessments),
+        *(finding(code, values) for code, values in notes),
+    ]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -49,6 +60,18 @@ def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         always = not any(f.code == "mixed" for a in found for f in a.findings)
         code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
         yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
+
+
+def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
+    """Google's sync client has no credentials for a proxy: what this scan reached with them it does not reach."""
+    for_the_client = [a for a in assessments if any(row.profile == _SYNC_CLIENT for row in a.endpoint.rows)]
+    hosts = [
+        a.endpoint.host
+        for a in for_the_client
+        if a.endpoint.authority is Authority.GOOGLE and any(f.code == "proxy-authenticated" for f in a.findings)
+    ]
+    if hosts:
+        yield finding("authenticated-proxy", {"hosts": ", ".join(hosts), "n": str(len(hosts))})
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:
