@@ -16,7 +16,6 @@ import pytest
 
 import tlsinspect.exchange
 import tlsinspect.fetch
-import tlsinspect.fetch
 from tests.faults import (
     ESTABLISHED,
     HOST,

@@ -188,6 +188,7 @@ class Attempt:
 
     async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
         """Where `place` is, by `--resolve` or by DNS. Raises DialError."""
+        self.addresses = ()
         given = self.settings.resolved.get(place)
         if given and self.address_source == "dns":
             self.address_source = "--resolve"

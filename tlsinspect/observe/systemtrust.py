@@ -3,6 +3,7 @@
 import ssl
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from cryptography import x509
@@ -34,26 +35,33 @@ def distrust(chain: tuple[bytes, ...], host: str) -> str:
 
 
 def _unsigned(chain: Sequence[crypto.X509]) -> str:
+    context = _context()  # its store lives as long as it does
+    store = context.get_cert_store()
     try:
-        crypto.X509StoreContext(_roots(), chain[0], chain[1:]).verify_certificate()
+        if store is not None:
+            _add_windows(store)
+            crypto.X509StoreContext(store, chain[0], chain[1:]).verify_certificate()
+            return ""
     except crypto.X509StoreContextError as error:
         return f"its certificate is not trusted here ({error})"
-    return ""
+    return "this machine's roots cannot be read"
 
 
-def _roots() -> crypto.X509Store:
-    """The system's roots as OpenSSL finds them (SSL_CERT_FILE and SSL_CERT_DIR included), and those of Windows."""
+def _context() -> SSL.Context:
+    """With the system's roots as OpenSSL finds them, SSL_CERT_FILE and SSL_CERT_DIR included."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_default_verify_paths()
     paths = ssl.get_default_verify_paths()
     if paths.cafile or paths.capath:
-        context.load_verify_locations(paths.cafile, paths.capath)
-    store = context.get_cert_store()
-    if store is None:  # no context is without one
-        return crypto.X509Store()
+        # A broken file is no reason to trust anybody, nor to fail.
+        with suppress(SSL.Error):
+            context.load_verify_locations(paths.cafile, paths.capath)
+    return context
+
+
+def _add_windows(store: crypto.X509Store) -> None:
     if sys.platform == "win32":
         for der, encoding, purposes in ssl.enum_certificates("ROOT"):
             for_servers = purposes is True or ExtendedKeyUsageOID.SERVER_AUTH.dotted_string in purposes
             if encoding == "x509_asn" and for_servers:
                 store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
-    return store
