@@ -111,6 +111,11 @@ def _credentials(userinfo: str, scheme: str, origin: str) -> str:
     return f"{user}:{password}"
 
 
+def shown(url: str) -> str:
+    """A URL, or several, as it may be shown: without user, password and query."""
+    return printable(re.sub(r"//[^/\s]*@", "//…@", re.sub(r"\?[^\s;,]*", "", url)))
+
+
 def read_place(place: str, origin: str, default: int) -> tuple[str, int]:
     """Host and port of a proxy. Raises UsageError."""
     host, port = place, ""
@@ -223,8 +228,8 @@ def _covers(entry: str, host: str) -> bool:
 
 
 def _bypassed(host: str, patterns: Iterable[str]) -> bool:
-    """Windows' and macOS's reading: ``<local>`` is every name without a dot, ``*`` stands for anything, macOS adds
-    networks written short (169.254/16)."""
+    """Windows' and macOS's reading: ``<local>`` is every name without a dot, ``*`` stands for anything; macOS adds
+    networks written short (169.254/16) and all that is below a domain (.acme.test)."""
     return any(_matches(pattern.lower(), host) for pattern in patterns)
 
 
@@ -235,7 +240,7 @@ def _matches(pattern: str, host: str) -> bool:
     address, slash, bits = pattern.partition("/")
     if slash:
         return _covers(".".join((*address.split("."), "0", "0", "0")[:4]) + f"/{bits}", host)
-    return fnmatchcase(host, pattern)
+    return host.endswith(pattern) if pattern.startswith(".") else fnmatchcase(host, pattern)
 
 
 Resolved = dict[tuple[str, int], list[tuple[str, int]]]

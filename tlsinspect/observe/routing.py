@@ -14,6 +14,7 @@ from tlsinspect.observe.route import (
     from_environment,
     read_place,
     read_proxy,
+    shown,
 )
 from tlsinspect.observe.systemproxy import Settings
 from tlsinspect.text import printable
@@ -52,9 +53,9 @@ def _script(place: str) -> Script:
     if not place:
         raise UsageError("--proxy pac: needs a file or a URL behind it, as pac:proxy.pac")
     try:
-        return load(place, f"PAC {printable(place)}")
+        return load(place, f"PAC {shown(place)}")
     except ScriptError as error:
-        raise UsageError(f"--proxy pac: the script {printable(place)} cannot be used: {error}") from None
+        raise UsageError(f"--proxy pac: the script {shown(place)} cannot be used: {error}") from None
 
 
 def _of_system(found: Sequence[Settings]) -> Routing:
@@ -66,7 +67,7 @@ def _of_system(found: Sequence[Settings]) -> Routing:
     for other in found:
         if (other.proxies, other.script) != (used.proxies, used.script):
             values = {"used": f"{used.origin} ({used.said})", "other": other.origin, "settings": other.said}
-            notes.append(("proxy-settings-differ", {name: printable(value) for name, value in values.items()}))
+            notes.append(("proxy-settings-differ", values))
     return _routed(used, notes)
 
 
@@ -77,7 +78,7 @@ def _routed(settings: Settings, notes: list[Note]) -> Routing:
         from tlsinspect.observe.pacfetch import load_url
 
         try:
-            script = load_url(settings.script, f"PAC {printable(settings.script)} ({settings.origin})")
+            script = load_url(settings.script, f"PAC {shown(settings.script)} ({settings.origin})")
             return Routing(script=script, notes=tuple(notes))
         except ScriptError as error:
             notes.append(("proxy-script-unavailable", {"origin": settings.origin, "why": str(error)}))

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tlsinspect.endpoints.target import bracketed
+from tlsinspect.observe.route import shown
+
 WININET, WINHTTP, MACOS = "WinINET", "WinHTTP", "macOS network settings"
 _SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 _SECONDS = 5.0
@@ -38,8 +41,8 @@ class Settings:
     def said(self) -> str:
         """What they say, for people."""
         if self.script:
-            return f"the script {self.script}"
-        return ", ".join(dict.fromkeys(self.proxies.values())) or "no proxy"
+            return f"the script {shown(self.script)}"
+        return shown(", ".join(dict.fromkeys(self.proxies.values()))) or "no proxy"
 
 
 # -- Windows --------------------------------------------------------------------------------------------------------
@@ -121,7 +124,7 @@ def of_scutil(text: str) -> Settings:
     def proxy(kind: str, scheme: str, port: int) -> str | None:
         if found.get(f"{kind}Enable") != "1" or not found.get(f"{kind}Proxy"):
             return None
-        return f"{scheme}://{found[f'{kind}Proxy']}:{found.get(f'{kind}Port') or port}"
+        return f"{scheme}://{bracketed(found[f'{kind}Proxy'])}:{found.get(f'{kind}Port') or port}"
 
     socks = proxy("SOCKS", "socks5h", 1080)
     by_scheme = {True: proxy("HTTPS", "http", 443) or socks, False: proxy("HTTP", "http", 80) or socks}
