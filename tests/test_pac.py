@@ -1,5 +1,6 @@
 """Proxy scripts: what they may call, how they are had, and that none of them costs more than it may."""
 
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -413,11 +414,11 @@ def test_where_wpad_looks(name: str, urls: list[str]) -> None:
 
 
 def test_wpad_finds_nothing_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacfetch.socket, "getfqdn", lambda: "pc7.acme.test")
+    monkeypatch.setattr(socket, "getfqdn", lambda: "pc7.acme.test")
     with pytest.raises(UsageError, match=r"wpad\.acme\.test.*name-not-found") as caught:
         routing("wpad", {})
     assert "DHCP is not asked" in str(caught.value)
-    monkeypatch.setattr(pacfetch.socket, "getfqdn", lambda: "pc7")
+    monkeypatch.setattr(socket, "getfqdn", lambda: "pc7")
     with pytest.raises(UsageError, match="no domain"):
         routing("wpad", {})
 

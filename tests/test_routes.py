@@ -32,8 +32,11 @@ from tlsinspect.errors import UsageError
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.lab import pki
 from tlsinspect.model import Assessment, FetchOutcome, Observation, PassedOver, Reach, Reason, Report
+from tlsinspect.observe import systemproxy
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.route import Routing, Ways, read_proxy
+from tlsinspect.observe.systemproxy import WINHTTP, WININET
+from tlsinspect.observe.systemproxy import Settings as SystemSettings
 from tlsinspect.report.as_json import document
 
 NAME = "mail.google.com"
@@ -492,6 +495,41 @@ def test_a_script_that_fails_for_a_host_costs_that_host_alone(
     assert (failed.verdict, failed.rule, fine.verdict) == ("unreachable", "proxy", "genuine")
     assert failed.observations[0].failure is not None
     assert failed.observations[0].failure.reason == "proxy-script"
+    assert failed.explanation.startswith("The proxy script gives no tunnel to mail.google.com")
+    assert "script" in failed.remedy
+
+
+def test_a_kind_of_proxy_that_is_not_spoken_here_is_said(roots: Path, tmp_path: Path) -> None:
+    with socks_proxy({}, []) as proxy:
+        assessment, seen = one(look(roots, script(tmp_path, f"SOCKS4 {HOST}:{proxy.port}")))
+        assert proxy.connections == 0
+    assert (assessment.verdict, assessment.rule) == ("unreachable", "proxy")
+    assert seen.failure is not None
+    assert (seen.failure.stage, seen.failure.reason) == ("proxy", "proxy-unsupported")
+
+
+def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with honest_proxy({(NAME, 443): genuine}) as proxy:
+        found = (
+            SystemSettings(WINHTTP, {True: f"http://{HOST}:{proxy.port}"}),
+            SystemSettings(WININET, {}, (), "http://127.0.0.1:9/x.pac", True),
+        )
+        monkeypatch.setattr(systemproxy, "read", lambda: found)
+        report = look(roots, "auto")
+    assert report.assessments[0].verdict == "genuine"
+    assert report.assessments[0].route.origin == "WinHTTP"
+    said = {c.code: c.sentence for c in report.conclusions}
+    assert {"proxy-settings-differ", "proxy-autodetect"} <= set(said)
+    assert "unknown" not in said["proxy-settings-differ"] + said["proxy-autodetect"]
+    with fault(NOTHING_LISTENING) as gone:
+        script_url = f"http://{HOST}:{gone.port}/x.pac"
+        monkeypatch.setattr(systemproxy, "read", lambda: (SystemSettings(WININET, {}, (), script_url),))
+        report = look(roots, "system", resolve=[f"{NAME}:443:{HOST}:{genuine.port}"])
+    assert report.assessments[0].verdict == "genuine"
+    (said_of_script,) = (c for c in report.conclusions if c.code == "proxy-script-unavailable")
+    assert said_of_script.severity == "medium"
 
 
 @pytest.mark.parametrize("source", ["", "var a = 1;", "this is no script", "throw 1"])

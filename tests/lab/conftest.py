@@ -108,9 +108,32 @@ def tinyproxy_asking(network: Network) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def microsocks(network: Network) -> Proxy:
+    _need_programs("microsocks")
+    return programs.microsocks(network)
+
+
+@pytest.fixture(scope="session")
+def microsocks_asking(network: Network) -> Proxy:
+    """microsocks that wants to know who asks."""
+    _need_programs("microsocks")
+    return programs.microsocks(network, port=1081, authenticated=True)
+
+
+@pytest.fixture(scope="session")
 def mitmproxy(network: Network, pki: Pki) -> Proxy:
     _need_programs("mitmdump")
     return programs.mitmproxy(network, pki)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_socks(mitmproxy: Proxy) -> Proxy:
+    return programs.mitmproxy_socks(mitmproxy)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_tls(mitmproxy: Proxy) -> Proxy:
+    return programs.mitmproxy_tls(mitmproxy)
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +145,11 @@ def squid(network: Network, pki: Pki) -> Proxy:
 @pytest.fixture(scope="session")
 def squid_splice(squid: Proxy) -> Proxy:
     return programs.squid_splice(squid)
+
+
+@pytest.fixture(scope="session")
+def squid_secure(squid: Proxy) -> Proxy:
+    return programs.squid_secure(squid)
 
 
 @pytest.fixture(scope="session")

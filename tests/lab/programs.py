@@ -7,7 +7,7 @@ network. Every configuration is minimal: what is not said is the program's defau
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .network import GATEWAY, PECULIAR_HOSTS, TLS_HOSTS, Network, Process, program
@@ -33,10 +33,15 @@ class Proxy:
     """Where redirected connections go, if it takes any."""
     authority: Path | None = None
     """The root it signs forged certificates with."""
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://{GATEWAY.ipv4}:{self.port}"
+        return f"{self.scheme}://{GATEWAY.ipv4}:{self.port}"
+
+    @property
+    def url_with_credentials(self) -> str:
+        return self.url.replace("://", "://{}:{}@".format(*CREDENTIALS))
 
 
 def missing(name: str) -> str | None:
@@ -248,7 +253,17 @@ def tinyproxy(network: Network, *, port: int = 8888, authenticated: bool = False
     return Proxy(process, port)
 
 
+def microsocks(network: Network, *, port: int = 1080, authenticated: bool = False) -> Proxy:
+    """microsocks: the same over SOCKS5."""
+    who = ("-u", CREDENTIALS[0], "-P", CREDENTIALS[1]) if authenticated else ()
+    process = network.serve("gateway", [_path("microsocks"), "-p", str(port), *who], ports=(port,))
+    return Proxy(process, port, scheme="socks5h")
+
+
 # -- interceptors ------------------------------------------------------------------------------------------------------
+
+
+MITMPROXY_SOCKS_PORT = 8084
 
 
 def mitmproxy(network: Network, pki: Pki, *, port: int = 8080) -> Proxy:
@@ -258,17 +273,33 @@ def mitmproxy(network: Network, pki: Pki, *, port: int = 8080) -> Proxy:
         "confdir": folder,
         "ssl_verify_upstream_trusted_ca": pki.google_roots,
     }
-    argv = [_path("mitmdump"), "--mode", f"regular@{port}", "--mode", f"transparent@{port + 1}"]
+    modes = (f"regular@{port}", f"transparent@{port + 1}", f"socks5@{MITMPROXY_SOCKS_PORT}")
+    argv = [_path("mitmdump"), *(word for mode in modes for word in ("--mode", mode))]
     for name, value in settings.items():
         argv += ["--set", f"{name}={value}"]
-    process = network.serve("gateway", argv, ports=(port, port + 1))
+    process = network.serve("gateway", argv, ports=(port, port + 1, MITMPROXY_SOCKS_PORT))
     return Proxy(process, port, port + 1, folder / "mitmproxy-ca-cert.pem")
+
+
+def mitmproxy_socks(mitmproxy: Proxy) -> Proxy:
+    """A running mitmproxy, asked over SOCKS5."""
+    return replace(mitmproxy, port=MITMPROXY_SOCKS_PORT, transparent_port=None, scheme="socks5h")
+
+
+def mitmproxy_tls(mitmproxy: Proxy) -> Proxy:
+    """The same over TLS: it takes that on the port for everything, with a certificate of its own authority."""
+    return replace(mitmproxy, transparent_port=None, scheme="https")
 
 
 _SQUID = """
 http_port {bump} name=bump ssl-bump {minting}
 https_port {transparent} name=transparent intercept ssl-bump {minting}
 http_port {splice} name=splice ssl-bump {minting}
+https_port {secure} name=secure tls-cert={secure_chain} tls-key={secure_key}
+auth_param basic program {folder}/credentials
+acl asking myportname secure
+acl known proxy_auth REQUIRED
+http_access deny asking !known
 sslcrtd_program {maker} -s {folder}/minted -M 4MB
 sslcrtd_children 2 startup=1
 tls_outgoing_options cafile={roots}
@@ -289,11 +320,24 @@ pinger_enable off
 shutdown_lifetime 0 seconds
 """
 SQUID_SPLICE_PORT = 3130
+SQUID_SECURE_PORT = 3131
+# Squid asks it for each user, and believes what it says.
+_CREDENTIALS = """#!/bin/sh
+while read -r line; do
+  test "$line" = "{} {}" && echo OK || echo ERR
+done
+"""
 
 
 def squid(network: Network, pki: Pki, *, port: int = 3128) -> Proxy:
-    """Squid, which opens TLS on `port` and, redirected, on the next; on `SQUID_SPLICE_PORT` it only reads the hello."""
+    """Squid, which opens TLS on `port` and, redirected, on the next; on `SQUID_SPLICE_PORT` it only reads the hello.
+
+    On `SQUID_SECURE_PORT` it is spoken to over TLS by those who know `CREDENTIALS`, and leaves alone what it carries.
+    """
     folder = _folder(network, "squid")
+    helper = folder / "credentials"
+    helper.write_text(_CREDENTIALS.format(*CREDENTIALS))
+    helper.chmod(0o700)
     maker = _certificate_maker()
     made = network.run("gateway", [*_AS_NOT_ROOT, maker, "-c", "-s", str(folder / "minted"), "-M", "4MB"])
     made.check_returncode()
@@ -304,6 +348,9 @@ def squid(network: Network, pki: Pki, *, port: int = 3128) -> Proxy:
             bump=port,
             transparent=port + 1,
             splice=SQUID_SPLICE_PORT,
+            secure=SQUID_SECURE_PORT,
+            secure_chain=pki.chain(GATEWAY.ipv4),
+            secure_key=pki.key(GATEWAY.ipv4),
             minting=f"{minting} dynamic_cert_mem_cache_size=4MB",
             maker=maker,
             folder=folder,
@@ -311,13 +358,18 @@ def squid(network: Network, pki: Pki, *, port: int = 3128) -> Proxy:
         )
     )
     argv = [*_AS_NOT_ROOT, _path("squid"), "-N", "-f", str(configuration)]
-    process = network.serve("gateway", argv, ports=(port, port + 1, SQUID_SPLICE_PORT))
+    process = network.serve("gateway", argv, ports=(port, port + 1, SQUID_SPLICE_PORT, SQUID_SECURE_PORT))
     return Proxy(process, port, port + 1, pki.corporate_root)
 
 
 def squid_splice(squid: Proxy) -> Proxy:
     """The honest side of a running Squid."""
     return Proxy(squid.process, SQUID_SPLICE_PORT)
+
+
+def squid_secure(squid: Proxy) -> Proxy:
+    """The honest side that is spoken to over TLS, and asks who is there."""
+    return Proxy(squid.process, SQUID_SECURE_PORT, authority=squid.authority, scheme="https")
 
 
 def proxy_py(network: Network, pki: Pki, *, port: int = 8899) -> Proxy:

@@ -164,6 +164,8 @@ class _Child:
     """The process. What it writes is read by a thread, for no system lets every pipe be waited for with a limit."""
 
     def __init__(self) -> None:
+        if not sys.executable:
+            raise ScriptError("this Python cannot start another")
         engine = find_spec("quickjs")
         if engine is None or engine.origin is None:
             raise ScriptError("no JavaScript engine is installed; pip install 'tlsinspect[pac]' builds one")
