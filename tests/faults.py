@@ -194,6 +194,8 @@ class Peer:
         while onward:
             for source in select.select(list(onward), [], [], GIVE_UP)[0]:
                 data = source.recv(65536)
+                while isinstance(source, ssl.SSLSocket) and source.pending():  # which select cannot see
+                    data += source.recv(65536)
                 if data:
                     onward[source].sendall(change(data) if source is upstream else data)
                 else:
@@ -803,6 +805,73 @@ def honest_proxy(resolve: Resolve, *, reply: bytes = ESTABLISHED) -> Iterator[Ru
     """A proxy that does as it is asked (CONNECT, or a plain request), for the hosts and ports in *resolve*."""
     options = Options(resolve=resolve)
     with serving(lambda peer: _forward(peer, options, peer.receive_head(), reply)) as seen:
+        yield seen
+
+
+@contextlib.contextmanager
+def https_proxy(resolve: Resolve, issued: Issued, *, credentials: str | None = None) -> Iterator[Running]:
+    """The same inside TLS with the certificate *issued*; with *credentials* only for those who give them (Basic)."""
+    context, options = server_context(issued), Options(resolve=resolve)
+    expected = "Basic " + base64.b64encode((credentials or "").encode()).decode()
+
+    def handle(peer: Peer) -> None:
+        peer.peek_hello()
+        peer.wrap(context)
+        request = peer.receive_head()
+        if credentials is None or request.header("Proxy-Authorization") == expected:
+            _forward(peer, options, request, ESTABLISHED)
+        else:
+            peer.send(_http("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="office"'))
+
+    with serving(handle) as seen:
+        yield seen
+
+
+@contextlib.contextmanager
+def socks_proxy(
+    resolve: Resolve, asked: list[Address], *, credentials: str | None = None, reply: int = 0
+) -> Iterator[Running]:
+    """A SOCKS5 proxy (RFC 1928) for the hosts, or addresses, and ports in *resolve*. *asked* gets every place that is
+    asked for; *reply* is the code it answers with. With *credentials* it asks for them (RFC 1929)."""
+
+    def exactly(peer: Peer, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = peer.socket.recv(size - len(data))
+            if not more:
+                raise ConnectionError("no more")
+            data += more
+        return data
+
+    def authenticated(peer: Peer) -> bool:
+        user = exactly(peer, exactly(peer, 2)[1])
+        password = exactly(peer, exactly(peer, 1)[0])
+        peer.send(b"\x01" + bytes((f"{user.decode()}:{password.decode()}" != credentials,)))
+        return f"{user.decode()}:{password.decode()}" == credentials
+
+    def handle(peer: Peer) -> None:
+        methods = exactly(peer, exactly(peer, 2)[1])
+        wanted = 0 if credentials is None else 2
+        peer.send(bytes((5, wanted if wanted in methods else 255)))
+        if wanted not in methods or (wanted and not authenticated(peer)):
+            return peer.hold()
+        kind = exactly(peer, 4)[3]
+        if kind == 3:
+            host = exactly(peer, exactly(peer, 1)[0]).decode()
+        else:
+            host = socket.inet_ntop(
+                *((socket.AF_INET, exactly(peer, 4)) if kind == 1 else (socket.AF_INET6, exactly(peer, 16)))
+            )
+        place = (host, int.from_bytes(exactly(peer, 2), "big"))
+        asked.append(place)
+        code = reply or (0 if place in resolve else 4)
+        upstream = None if code else peer.connect(resolve[place])
+        peer.send(bytes((5, code, 0, 3, 4)) + b"here" + b"\0\0")
+        if upstream is not None:
+            peer.relay(upstream)
+        return None
+
+    with serving(handle) as seen:
         yield seen
 
 

@@ -11,6 +11,7 @@ from tlsinspect.http1 import MAX_HEAD, MAX_LINE, BodyReader, Head, NotHttpError,
 from tlsinspect.model import Authority, Endpoint, Row
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.plain import MAX_BODY, ask_plainly
+from tlsinspect.observe.route import Ways
 
 CHUNKED = ("transfer-encoding", "chunked")
 CHUNKS = b"5\r\nhello\r\n6;name=value\r\n world\r\n0\r\nX-Trailer: 1\r\n\r\n"
@@ -213,6 +214,6 @@ def test_a_row_on_port_80_has_a_body(answer: bytes, body: bytes) -> None:
     endpoint = Endpoint("c.pki.goog", 80, False, Authority.GOOGLE, (Row("http://c.pki.goog/x.crl"),))
     with serving(handle) as server:
         settings = Settings(resolved={("c.pki.goog", 80): [(server.host, server.port)]})
-        got = asyncio.run(ask_plainly(endpoint, None, settings))
+        got = asyncio.run(ask_plainly(endpoint, Ways(), settings))
     assert (got.body, got.reason) == (body, None)
     assert got.head is not None

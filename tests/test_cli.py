@@ -153,7 +153,7 @@ def refused(*words: str, given: bytes = b"", cwd: Path | None = None) -> str:
         (["scan", "a.test", "--repeat", "0"], "--repeat"),
         (["scan", "a.test", "--resolve", "a.test:443:nowhere"], "--resolve"),
         (["scan", "a.test", "--resolve", "a.test"], "--resolve"),
-        (["scan", "a.test", "--proxy", "socks5://127.0.0.1:1"], "socks5"),
+        (["scan", "a.test", "--proxy", "socks4://127.0.0.1:1"], "socks4"),
         (["scan", "a.test", "--proxy", ""], "--proxy"),
         (["scan", "a.test", "--trust", "missing.pem"], "missing.pem"),
         (["scan", "a.test", "--trust", "x" * 5000], "xxx"),

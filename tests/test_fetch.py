@@ -639,7 +639,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch, server: Address) -> list[tuple[str,
         asked.extend(places)
         return await real([(server[0], server[1])], tried)
 
-    monkeypatch.setattr(tlsinspect.exchange, "dial", dial)
+    monkeypatch.setattr(tlsinspect.fetch, "dial", dial)
     return asked
 
 

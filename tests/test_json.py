@@ -27,7 +27,7 @@ from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
 from tlsinspect.model import SCHEMA_VERSION, Assessment, Observation, Reach, Reason, Report, Verdict
 from tlsinspect.observe.handshake import LARGE, LEGACY, SMALL
-from tlsinspect.observe.route import routing
+from tlsinspect.observe.routing import routing
 from tlsinspect.report.as_json import document, lines, schema
 
 NOUNS = {
@@ -599,7 +599,7 @@ def test_no_credentials_in_what_the_command_writes(
 @pytest.mark.parametrize(
     "words",
     [
-        ["--proxy", f"socks5://{USER}:{PASSWORD}@127.0.0.1:1"],
+        ["--proxy", f"socks4://{USER}:{PASSWORD}@127.0.0.1:1"],
         ["--proxy", f"http://{USER}:{PASSWORD}@127.0.0.1:x"],
         ["--proxy", f"http://{USER}:{PASSWORD}@127.0..1:1"],
         ["--proxy", f"http://{USER}:{PASSWORD}/x@127.0.0.1:1"],

@@ -718,8 +718,8 @@ def test_credentials_are_nowhere_to_be_read(
 @pytest.mark.parametrize(
     "url",
     [
-        "socks5://jane.doe:s3cr3t@127.0.0.1:1080",
-        "https://jane.doe:s3cr3t@127.0.0.1:1080",
+        "socks4://jane.doe:s3cr3t@127.0.0.1:1080",
+        "ftp://jane.doe:s3cr3t@127.0.0.1:1080",
         "http://jane.doe:s3cr3t@127.0.0.1:99999",
         "http://jane.doe:s3cr3t@",
         "http://jane.doe:s3cr3t@[::1",

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tlsinspect.errors import UsageError
 from tlsinspect.model import Route
-from tlsinspect.observe.route import Proxy, Routing, read_proxy, read_resolve, routing
+from tlsinspect.observe.route import Proxy, Routing, read_proxy, read_resolve
+from tlsinspect.observe.routing import routing
 
 USER, PASSWORD = "alice.tester", "hunter2-Zq9"
 
@@ -94,11 +95,34 @@ def test_what_is_no_proxy(text: str) -> None:
     assert "\x1b" not in message
 
 
-@pytest.mark.parametrize("scheme", ["https", "socks5", "socks5h", "ftp"])
+@pytest.mark.parametrize(
+    ("text", "scheme", "port"),
+    [
+        ("https://proxy.test", "https", 443),
+        ("HTTPS://proxy.test:8443/", "https", 8443),
+        ("socks5://proxy.test", "socks5", 1080),
+        ("socks5h://[::1]:9", "socks5h", 9),
+    ],
+)
+def test_the_scheme_of_a_proxy_is_kept(text: str, scheme: str, port: int) -> None:
+    proxy = read_proxy(text, "--proxy")
+    assert (proxy.scheme, proxy.port) == (scheme, port)
+    assert (proxy.route.proxy or "").startswith(f"{scheme}://")
+
+
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks", "ftp", "quic"])
 def test_other_kinds_of_proxy_are_named_and_refused(scheme: str) -> None:
     message = refused(f"{scheme}://{USER}:{PASSWORD}@proxy.test:1080")
     assert scheme in message
+    assert "http, https, socks5, socks5h" in message
+    assert USER not in message
     assert PASSWORD not in message
+
+
+@pytest.mark.parametrize("credentials", ["u" * 256 + ":p", "u:" + "p" * 256, "u:" + "ü" * 128])
+def test_socks_takes_no_long_credentials(credentials: str) -> None:
+    assert "255 bytes" in refused(f"socks5://{credentials}@proxy.test:1080")
+    assert read_proxy(f"http://{credentials}@proxy.test:1080", "--proxy").credentials == credentials
 
 
 @pytest.mark.parametrize("mark", ["/", "?", "#"])
@@ -193,7 +217,7 @@ def test_an_option_overrules_the_environment() -> None:
 
 def test_a_bad_variable_is_named() -> None:
     with pytest.raises(UsageError, match="ALL_PROXY"):
-        routing("auto", {"ALL_PROXY": f"socks5://{USER}:{PASSWORD}@p.test:1"})
+        routing("auto", {"ALL_PROXY": f"socks4://{USER}:{PASSWORD}@p.test:1"})
 
 
 # -- no_proxy, as curl reads it -------------------------------------------------------------------------------------

@@ -45,7 +45,8 @@ from tlsinspect.model import (
 )
 from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.probes import probe
-from tlsinspect.observe.route import DIRECT, Proxy, Routing, read_resolve, routing
+from tlsinspect.observe.route import Proxy, Routing, Ways, read_resolve
+from tlsinspect.observe.routing import configured, routing
 from tlsinspect.observe.slices import read_slices, slices_of
 from tlsinspect.stores import read_stores
 from tlsinspect.trust import Anchors, Trust, read_authority
@@ -67,7 +68,8 @@ class Run:
     port80: Port80
     options: "Options" = field(repr=False)  # a proxy's URL may hold a password
     files: Mapping[str, Anchors] = field(default_factory=dict)  # the authorities that endpoints name, by path
-    seen: dict[Endpoint, dict[Route, list[Observation]]] = field(default_factory=dict)
+    compared: Sequence[Proxy] = ()  # what the direct way is compared with
+    seen: dict[Endpoint, dict[int, list[Observation]]] = field(default_factory=dict)  # by the number of the way
     aside: list[Observed] = field(default_factory=list)  # observed for the time alone
     probed: list[Observed] = field(default_factory=list)  # observed to corroborate
     stores: Stores | None = None  # this machine's, read where somebody unknown signed
@@ -84,6 +86,8 @@ class Run:
         except asyncio.CancelledError:
             self.interrupted = True
             raise
+        finally:
+            self.routing.close()
 
     def _beside(self, gatherer: Gatherer) -> Iterator[Coroutine[Any, Any, None]]:
         """What is asked for while the handshakes are waited for, by runs that ask for Google's hosts anyway."""
@@ -127,31 +131,31 @@ class Run:
             if not endpoint.tls:
                 await self.port80.ask_listed(endpoint)
                 return
-            for proxy in self._ways(endpoint):
-                await self._ask(endpoint, proxy)
+            for number, ways in enumerate(await self._ways(endpoint)):
+                await self._ask(endpoint, ways, self.seen.setdefault(endpoint, {}).setdefault(number, []))
 
-    def _ways(self, endpoint: Endpoint) -> Sequence[Proxy | None]:
+    async def _ways(self, endpoint: Endpoint) -> Sequence[Ways]:
+        """One, or what is compared."""
         if self.options["compare_routes"]:
-            return (None, *self.routing.configured())
-        return (self.routing.proxy_for(endpoint.host, endpoint.tls),)
+            return (Ways(), *map(Ways.only, self.compared))
+        return (await self.routing.ways(endpoint.host, endpoint.tls),)
 
-    async def _ask(self, endpoint: Endpoint, proxy: Proxy | None) -> None:
+    async def _ask(self, endpoint: Endpoint, ways: Ways, had: list[Observation]) -> None:
         """Ask in the usual way as often as wanted, then in each of the others."""
-        had = self.seen.setdefault(endpoint, {}).setdefault(proxy.route if proxy else DIRECT, [])
         for number in range(1, self.options["repeat"] + 1):
-            had.append(await observe(endpoint, proxy, self.settings, number))
+            had.append(await observe(endpoint, ways, self.settings, number))
             if _cancelled(had[-1]):
                 return
         for asked in slices_of(self.options["slices"], endpoint, had[0]):
-            had.append(await observe(endpoint, proxy, self.settings, asked=asked))
+            had.append(await observe(endpoint, ways, self.settings, asked=asked))
             if _cancelled(had[-1]):
                 return
 
     async def _probe(self, sighting: Sighting) -> None:
         """Ask what only somebody on the way would answer, where `sighting` was made."""
-        route = sighting.seen.route
-        proxy = next((p for p in self._ways(sighting.endpoint) if (p.route if p else DIRECT) == route), None)
-        for seen in await probe(sighting.endpoint, proxy, self.settings):
+        known = (Ways.only(p) for ways in await self._ways(sighting.endpoint) for p in ways.proxies)
+        ways = next((w for w in known if w.route(w.proxies[0]).proxy == sighting.seen.route.proxy), Ways())
+        for seen in await probe(sighting.endpoint, ways, self.settings):
             self.probed.append(Observed(_asked_for(sighting.endpoint, seen), (seen,)))
 
     async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
@@ -162,7 +166,7 @@ class Run:
             return
         row = Row(url=f"https://{other}/", purpose="The time", required=False)
         endpoint = Endpoint(other, 443, True, Authority.GOOGLE, (row,))
-        seen = await observe(endpoint, self.routing.proxy_for(other, True), self.settings)
+        seen = await observe(endpoint, await self.routing.ways(other, True), self.settings)
         self.aside.append(Observed(endpoint, (seen,)))
 
     def _observed(self) -> list[Observed]:
@@ -176,7 +180,7 @@ class Run:
         cancelled = Observation(
             host=endpoint.host,
             port=endpoint.port,
-            route=DIRECT,
+            route=Route(),
             started=self.settings.clock(),
             stage=Stage.DNS,
             failure=Failure(Stage.DNS, Reason.CANCELLED),
@@ -214,7 +218,7 @@ class Run:
             clock=clock_of(judged),
             assessments=judged.assessments,
             reachability=reached,
-            conclusions=conclusions(judged, reached),
+            conclusions=conclusions(judged, reached, self.routing.notes),
             advice=advice(judged.assessments),
             ticket=ticket(judged, self.started or finished),
             fetches=tuple(self.shelf.fetches.values()),
@@ -232,7 +236,8 @@ class Options(TypedDict, total=False):
     profile: a shipped profile's name or a TOML file, where no targets are named.
     trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
     interceptors: a file with interceptors of your own, in the form of trust/interceptors.toml; its rows come first.
-    proxy: ``auto`` takes the environment's proxies, ``none`` goes straight, else a proxy's URL.
+    proxy: ``auto`` takes the environment's proxies or else the system's, ``system`` the system's, ``none`` goes
+        straight, ``pac:FILE`` or ``pac:URL`` asks a script, ``wpad`` looks for one on this network; else a proxy's URL.
     resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
     compare_routes: ask every endpoint directly and through each configured proxy.
     timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint. concurrency: attempts at a time.
@@ -309,8 +314,6 @@ def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> R
     profile = with_controls(profile, options["control"], options["inspected"], trust.is_google_name)
     settings = Settings(options["timeout"], read_resolve(options["resolve"]), clock=options["clock"])
     route, allow_private = routing(options["proxy"]), options["allow_private_fetch"]
-    if options["compare_routes"] and not route.configured():
-        raise UsageError("there is no proxy to compare the direct way with: name one with --proxy")
     fetcher = Fetcher(
         settings,
         route,
@@ -329,7 +332,17 @@ def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> R
         Port80(trust, route, settings, shelf, allow_private),
         options,
         _authority_files(profile.endpoints),
+        _compared(profile, options["proxy"]) if options["compare_routes"] else (),
     )
+
+
+def _compared(profile: Profile, proxy: str) -> tuple[Proxy, ...]:
+    """The proxies to compare the direct way with. Raises UsageError."""
+    hosts = [e.host for e in profile.endpoints if e.tls]
+    found = configured(hosts, proxy) if proxy != "none" else ()
+    if not found:
+        raise UsageError("there is no proxy to compare the direct way with: name one with --proxy")
+    return found
 
 
 def _checked(targets: object, given: Options) -> Options:

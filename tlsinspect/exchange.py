@@ -7,19 +7,19 @@ keep the body in memory or in a file as it comes, until it ends, is too long, or
 import mmap
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO
+from typing import IO, TypeAlias
 
 from tlsinspect.der import Buffer
 from tlsinspect.endpoints.target import Target, is_address
-from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, connect_request, http_request
-from tlsinspect.model import Connection, FetchOutcome, Route
-from tlsinspect.observe.connect import dial
+from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, http_request
+from tlsinspect.model import Connection, FetchOutcome, Reason, Route
 from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
+from tlsinspect.observe.proxied import Entered, Opened, ProxyError, enter, open_way, withheld
 from tlsinspect.observe.route import DIRECT, Proxy
 from tlsinspect.text import one_line
 
@@ -44,9 +44,9 @@ class Ending(Exception):  # noqa: N818 - it ends a fetch, nothing is wrong with 
 class _Challenge(Ending):
     """The proxy asks for credentials."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, chain: tuple[bytes, ...]) -> None:
         super().__init__(FetchOutcome.PROXY, f"status {head.status}")
-        self.head = head
+        self.head, self.chain = head, chain
 
 
 @dataclass
@@ -73,50 +73,59 @@ class Question:
     target: Target
     proxy: Proxy | None
     first: tuple[str, int]  # host and port to connect to: the proxy's, or else the target's
-    places: Sequence[tuple[str, int]]  # the addresses of that
+    asked: tuple[str, int]  # what a proxy is asked for: the target's host and port, or an address of it
     limit: int  # bytes of the body
     is_object: bool  # DER or PEM, which shows in its first byte
 
 
-async def ask(question: Question, journal: Journal) -> Buffer | None:
-    """The body of the answer; None where it is elsewhere, as the journal says. Raises Ending, DialError, OSError."""
+Connect: TypeAlias = Callable[[], Awaitable[socket.socket]]
+
+
+async def ask(question: Question, connect: Connect, journal: Journal) -> Buffer | None:
+    """The body of the answer; None where it is elsewhere, as the journal says. `connect` makes a connection to
+    `question.first`. Raises Ending, DialError, OSError."""
     proxy = question.proxy
     try:
-        return await _ask_once(question, journal)
+        return await _ask_once(question, connect, journal)
     except _Challenge as challenge:
         if proxy is None or not proxy.answers(challenge.head):
             raise
-        return await _ask_once(question, journal, proxy.authorization)
+        if why_not := withheld(proxy, challenge.chain):
+            raise Ending(FetchOutcome.PROXY, f"{challenge.detail}; the proxy gets no credentials: {why_not}") from None
+        return await _ask_once(question, connect, journal, proxy.authorization)
 
 
-async def _ask_once(question: Question, journal: Journal, *credentials: str) -> Buffer | None:
+async def _ask_once(question: Question, connect: Connect, journal: Journal, *credentials: str) -> Buffer | None:
     target, proxy = question.target, question.proxy
-    async with _connected(question, journal) as sock:
+    async with _connected(question, connect, journal) as sock:
+        # Beside what the target sends in its own session comes the proxy's, with as much again in small records.
+        entered = await _entered(sock, proxy, 2 * _most(question)) if proxy else Entered(Line(sock))
+        line, early = entered.line, b""
+        whole = proxy is not None and not proxy.makes_way(target.tls)
+        if proxy is not None and not whole:
+            opened = await _opened(entered, proxy, question, journal, credentials)
+            early, credentials = opened.early, ()
         if target.tls:
-            early = await _tunnel(sock, target, proxy, journal, credentials) if proxy else b""
-            line = await _secured(sock, question, early)
-            where, credentials = target.path, ()
-        else:
-            line = Line(sock)
-            where = target.url if proxy else target.path  # RFC 9112 §3.2.2: a proxy is asked for the whole URL
+            line, early = await _secured(line, question, early), b""
+        where = target.url if whole else target.path  # RFC 9112 §3.2.2: a proxy is asked for the whole URL
         fields = ("Accept-Encoding: identity", *credentials)
         default = 443 if target.tls else 80
         request = http_request("GET", where, target.host, target.port, *fields, default_port=default)
         journal.sent = journal.clock()
-        head, rest = await _answer(line, request)
+        head, rest = await _answer(line, request, early)
         _note(head, proxy, journal)
-        if proxy is not None and not target.tls:
-            _expect_no_refusal(head)
+        if whole:
+            _expect_no_refusal(head, entered.chain)
         if head.status in _REDIRECTS and head.get("location"):
             return None
         return await _body(line, head, rest, question, journal)
 
 
 @asynccontextmanager
-async def _connected(question: Question, journal: Journal) -> AsyncIterator[socket.socket]:
+async def _connected(question: Question, connect: Connect, journal: Journal) -> AsyncIterator[socket.socket]:
     """A connection. While it is made the first place is waited for, and then the target."""
     journal.waiting_for = question.first
-    sock = await dial(question.places, journal.tried)
+    sock = await connect()
     journal.waiting_for = (question.target.host, question.target.port)
     with sock:
         yield sock
@@ -127,22 +136,45 @@ def _note(head: Head, proxy: Proxy | None, journal: Journal) -> None:
     journal.location = (journal.head.get("location") or "")[:MAX_LOCATION] or journal.location
 
 
-async def _tunnel(
-    sock: socket.socket, target: Target, proxy: Proxy, journal: Journal, fields: tuple[str, ...]
-) -> bytes:
-    """Have the proxy make a way to the target; what came on it already comes back."""
-    head, rest = await _answer(Line(sock), connect_request(target.host, target.port, *fields))
-    if 200 <= head.status < 300:
-        return rest
-    _note(head, proxy, journal)
-    _expect_no_refusal(head)
-    raise Ending(FetchOutcome.PROXY, f"status {head.status}")
+async def _entered(sock: socket.socket, proxy: Proxy, max_bytes: int) -> Entered:
+    try:
+        return await enter(sock, proxy, max_bytes)
+    except ProxyError as error:
+        raise Ending(FetchOutcome.PROXY, _said(error)) from None
 
 
-def _expect_no_refusal(head: Head) -> None:
+async def _opened(
+    entered: Entered, proxy: Proxy, question: Question, journal: Journal, fields: tuple[str, ...]
+) -> Opened:
+    """Have the proxy make a way to the target."""
+    try:
+        opened = await open_way(entered, proxy, *question.asked, *fields)
+    except ProxyError as error:
+        raise Ending(_OUTCOMES.get(error.reason, FetchOutcome.PROXY), _said(error)) from None
+    if opened.reason is None:
+        return opened
+    if opened.head is not None:
+        _note(opened.head, proxy, journal)
+        _expect_no_refusal(opened.head, entered.chain)
+    raise Ending(FetchOutcome.PROXY, opened.detail)
+
+
+# What a proxy that says nothing is to a fetch.
+_OUTCOMES = {
+    Reason.CLOSED: FetchOutcome.UNREACHABLE,
+    Reason.PROXY_NOT_HTTP: FetchOutcome.NOT_HTTP,
+    Reason.PROXY_ANSWER_TOO_LONG: FetchOutcome.NOT_HTTP,
+}
+
+
+def _said(error: ProxyError) -> str:
+    return f"{error.reason}: {error.detail}" if error.detail else str(error.reason)
+
+
+def _expect_no_refusal(head: Head, chain: tuple[bytes, ...]) -> None:
     """Raises where a proxy's own answer is a refusal."""
     if head.status == 407:
-        raise _Challenge(head)
+        raise _Challenge(head, chain)
     if head.status == 403:
         raise Ending(FetchOutcome.PROXY, "status 403")
 
@@ -160,7 +192,12 @@ class _Bounded(Secure):
         return data
 
 
-async def _secured(sock: socket.socket, question: Question, early: bytes) -> Line:
+def _most(question: Question) -> int:
+    """Bytes of a TLS session: beside the body come the handshake, and, in small records or chunks, as much again."""
+    return MAX_BYTES + 2 * question.limit
+
+
+async def _secured(line: Line, question: Question, early: bytes) -> Line:
     """A TLS session with whoever answers.
 
     Its certificate decides nothing: what is fetched is signed itself, and judged by that signature. To ask for more
@@ -168,17 +205,16 @@ async def _secured(sock: socket.socket, question: Question, early: bytes) -> Lin
     boxes on the way; none of them is what a fetch is about.
     """
     host = question.target.host
-    # Beside the body come the handshake, and, in small records or chunks, as much again.
-    session = Handshake(None if is_address(host) else host, SMALL, max_bytes=MAX_BYTES + 2 * question.limit)
-    await shake(sock, session, early)
+    session = Handshake(None if is_address(host) else host, SMALL, max_bytes=_most(question))
+    await shake(line, session, early)
     if not session.completed:
         raise Ending(FetchOutcome.UNREACHABLE, f"TLS: {session.detail or session.reason}")
-    return _Bounded(sock, session)
+    return _Bounded(line, session)
 
 
-async def _answer(line: Line, request: bytes) -> tuple[Head, bytes]:
+async def _answer(line: Line, request: bytes, early: bytes) -> tuple[Head, bytes]:
     try:
-        return await answer_to(request, line)
+        return await answer_to(request, line, early)
     except EOFError:
         raise Ending(FetchOutcome.UNREACHABLE, "closed without an answer") from None
     except NotHttpError:

@@ -2,13 +2,15 @@
 
 Where it is safe, in four rules:
 
-1. A certificate that is proven already may send us to any host and port, directly. Everything else goes to hosts on
-   the allow-list, at ports 80 and 443: what no proven certificate names, what goes through a proxy, where the address
-   cannot be seen, and every redirect, of which one is followed.
+1. A certificate that is proven already may send us to any host and port, directly or by a proxy that is told the
+   address (socks5). Everything else goes to hosts on the allow-list, at ports 80 and 443: what no proven certificate
+   names, what goes through other proxies, where the address cannot be seen, and every redirect, of which one is
+   followed.
 2. Names are resolved once; of the addresses only those that are out there are connected to, and no others afterwards.
    What the user said himself (`--resolve`) stands.
 3. Only http and https, without user names.
-4. The proxy a scan uses is used here too. It gets its credentials as there: Basic, after its 407.
+4. The proxies a scan uses are used here too. They get their credentials as there: when they ask, and over TLS only
+   if their certificate is trusted.
 
 What is bounded: bytes, time and redirects of a fetch; time and number of all fetches of a run. The same URL is fetched
 once in a run, and who did not answer once is not asked again.
@@ -16,9 +18,10 @@ once in a run, and who did not answer once is not asked again.
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 from urllib.parse import urljoin
@@ -29,10 +32,11 @@ from tlsinspect.endpoints.target import Target, read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.exchange import MAX_LOCATION, Ending, Journal, Question, ask
 from tlsinspect.http1 import Head
-from tlsinspect.model import Fetch, FetchOutcome, Reason
+from tlsinspect.model import Fetch, FetchOutcome, PassedOver, Reason
 from tlsinspect.observe.attempt import Settings
-from tlsinspect.observe.connect import DialError, resolve
-from tlsinspect.observe.route import DIRECT, Proxy, Routing
+from tlsinspect.observe.connect import DialError, dial, resolve
+from tlsinspect.observe.proxied import first_to_connect
+from tlsinspect.observe.route import Proxy, Routing, Ways
 from tlsinspect.text import one_line
 
 MAX_URL = 4096
@@ -171,14 +175,14 @@ class Fetcher:
         """
         errand = _Errand(url[:MAX_URL], purpose, Journal(self._settings.clock))
         try:
-            target = self._permitted(url, proven)
+            target = await self._permitted(url, proven)
         except Ending as end:
             return errand.ended(end.outcome, end.detail)
         except Exception as defect:  # noqa: BLE001 - see `failed`
             return errand.failed(defect)
         return await self._once_a_run(errand, target)
 
-    def _permitted(self, url: str, proven: bool) -> Target:
+    async def _permitted(self, url: str, proven: bool) -> Target:
         if self._offline:
             raise Ending(FetchOutcome.OFFLINE)
         if not re.match(r"https?://", url, re.IGNORECASE):
@@ -189,8 +193,8 @@ class Fetcher:
             target = read_target(url)
         except UsageError as error:
             raise Ending(FetchOutcome.FORBIDDEN_HOST, one_line(error)) from None
-        directly = self._routing.proxy_for(target.host, target.tls) is None
-        if not (proven and directly) and not self._on_the_list(target):
+        ways = await self._routing.ways(target.host, target.tls)
+        if not (proven and ways.seen) and not self._on_the_list(target):
             raise Ending(FetchOutcome.FORBIDDEN_HOST, f"{target.host}:{target.port} is not on the allow-list")
         return target
 
@@ -290,31 +294,75 @@ class Fetcher:
     # -- one question ------------------------------------------------------------------------------------------------
 
     async def _ask(self, target: Target, errand: _Errand) -> Buffer | None:
-        """The body of what is at `target`; None where it is elsewhere."""
-        journal = errand.journal
-        proxy = self._routing.proxy_for(target.host, target.tls)
-        journal.route = proxy.route if proxy else DIRECT
-        origin = (target.host, target.port)
-        first = journal.waiting_for = (proxy.host, proxy.port) if proxy else origin
-        for place in (first, origin):
-            if place in self._dead:
-                raise Ending(*self._dead[place])
-        places = await self._places(first, proxy)
-        limit, is_object = self._limits.size(errand.purpose), errand.purpose != "time"
-        return await ask(Question(target, proxy, first, places, limit, is_object), journal)
+        """The body of what is at `target`; None where it is elsewhere. The first way that is open is taken."""
+        journal, origin = errand.journal, (target.host, target.port)
+        if origin in self._dead:
+            raise Ending(*self._dead[origin])
+        ways = await self._routing.ways(target.host, target.tls)
+        journal.route = ways.route(ways.proxies[0])
+        ways = self._open_ways(ways)
 
-    async def _places(self, place: tuple[str, int], proxy: Proxy | None) -> list[tuple[str, int]]:
+        async def connect(proxy: Proxy | None) -> _Connected:
+            journal.route = ways.route(proxy)
+            first = journal.waiting_for = (proxy.host, proxy.port) if proxy else origin
+            # Where names are resolved here, the proxy is told an address that was looked at.
+            seen = proxy is not None and proxy.scheme == "socks5"
+            asked = (await self._places(origin))[0] if seen else origin
+            return _Connected(await self._dial(first, proxy, journal), first, asked)
+
+        passed_over: list[PassedOver] = []
+        patience = self._limits.seconds / len(ways.proxies) / 2
+        proxy, made = await first_to_connect(ways, connect, passed_over, patience)
+        for dead, why in zip(ways.proxies, passed_over, strict=False):
+            if dead is not None:
+                self._dead[dead.host, dead.port] = FetchOutcome.UNREACHABLE, str(why.reason)
+        sockets = [made.sock]
+
+        async def next_socket() -> socket.socket:
+            return sockets.pop() if sockets else await self._dial(made.first, proxy, journal)
+
+        limit, is_object = self._limits.size(errand.purpose), errand.purpose != "time"
+        return await ask(Question(target, proxy, made.first, made.asked, limit, is_object), next_socket, journal)
+
+    def _open_ways(self, ways: Ways) -> Ways:
+        """Those that are not known to be dead already."""
+        if ways.trouble:
+            raise Ending(FetchOutcome.PROXY, ways.trouble)
+        alive = tuple(p for p in ways.proxies if p is None or (p.host, p.port) not in self._dead)
+        if not alive:
+            last = next(p for p in reversed(ways.proxies) if p is not None)
+            raise Ending(*self._dead[last.host, last.port])
+        return replace(ways, proxies=alive)
+
+    async def _dial(self, place: tuple[str, int], proxy: Proxy | None, journal: Journal) -> socket.socket:
+        if proxy is None:
+            return await dial(await self._places(place), journal.tried)
+        if not proxy.usable:
+            raise DialError(Reason.PROXY_UNSUPPORTED)
+        # Where the proxy is was said by the user.
+        return await dial(self._settings.resolved.get(place) or await resolve(*place), journal.tried)
+
+    async def _places(self, place: tuple[str, int]) -> list[tuple[str, int]]:
         """Where to connect to: the very addresses that were looked at."""
         given = self._settings.resolved.get(place)
         if given:
             return given
         found = await resolve(*place)
-        if proxy is not None or self._allow_private:  # where the proxy is was said by the user
+        if self._allow_private:
             return found
         public = [each for each in found if is_public(each[0])]
         if found and not public:
             raise Ending(FetchOutcome.FORBIDDEN_ADDRESS, f"{place[0]} is at {found[0][0]}")
         return public
+
+
+@dataclass(frozen=True)
+class _Connected:
+    """A connection: where it leads, and what a proxy there is to be asked for."""
+
+    sock: socket.socket
+    first: tuple[str, int]
+    asked: tuple[str, int]
 
 
 def _lost(error: OSError) -> str:

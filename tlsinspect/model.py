@@ -94,6 +94,10 @@ class Reason(StrEnum):
     PROXY_UPSTREAM_FAILED = "proxy-upstream-failed"
     PROXY_NOT_HTTP = "proxy-not-http"
     PROXY_ANSWER_TOO_LONG = "proxy-answer-too-long"
+    PROXY_NOT_SOCKS = "proxy-not-socks"
+    PROXY_TLS = "proxy-tls"  # no TLS session with the proxy itself, where it is spoken to over TLS
+    PROXY_UNSUPPORTED = "proxy-unsupported"  # what a script or the system names is not spoken here
+    PROXY_SCRIPT = "proxy-script"  # the script that should name the way gives no answer
     NOT_TLS = "not-tls"
     ALERT = "alert"
     TLS_ERROR = "tls-error"
@@ -138,7 +142,7 @@ class Route:
     """How the endpoint is reached. Never holds credentials."""
 
     proxy: str | None = None  # scheme://host:port, None for direct
-    origin: str = "direct"  # where the proxy was named: --proxy, HTTPS_PROXY …
+    origin: str = "direct"  # where the proxy, or that there is none, was named: --proxy, HTTPS_PROXY, PAC …
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +157,22 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ProxyAnswer:
-    status: int
-    schemes: tuple[str, ...] = ()  # of every Proxy-Authenticate header, as the proxy spells them
+    """What the proxy said when it was asked for a way to the endpoint."""
+
+    status: int  # of HTTP; of SOCKS5 the reply code, 255 where it takes none of the ways to authenticate
+    schemes: tuple[str, ...] = ()  # how it wants to be asked, as it spells them; of SOCKS5 the method it chose
     server: str | None = None
     location: str | None = None
+    chain: tuple[bytes, ...] = ()  # its own, leaf first, where it is spoken to over TLS; judges nothing
+    distrust: str = ""  # why its chain is not trusted here, where it therefore did not get its credentials
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A way that was to come first, on which no connection could be had."""
+
+    way: str  # scheme://host:port, or direct
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +235,7 @@ class Observation:
     address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)
     connections: tuple[Connection, ...] = ()
     address: str | None = None  # the one connected to: the proxy's where there is one
+    passed_over: tuple[PassedOver, ...] = ()  # before `route` was taken
     proxy: ProxyAnswer | None = None
     tls: Tls | None = None
     hellos: tuple[HelloTry, ...] = ()

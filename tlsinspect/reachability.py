@@ -2,18 +2,18 @@
 
 from tlsinspect.evidence.portal import host_of, portal_sign
 from tlsinspect.evidence.signedobject import is_signed_object
-from tlsinspect.model import Endpoint, Fetch, FetchOutcome, Reach, Reachability, Reason, Route
+from tlsinspect.model import Endpoint, Fetch, FetchOutcome, Reach, Reachability, Reason
 from tlsinspect.observe.plain import MAX_BODY, PlainAnswer
 from tlsinspect.trust import Trust
 
 
-def reachability(endpoint: Endpoint, route: Route, answer: PlainAnswer, trust: Trust) -> Reachability:
+def reachability(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> Reachability:
     """What a plain-HTTP answer says of a port-80 row."""
     result, sentence, portal = _reached(endpoint, answer, trust)
     head = answer.head
     return Reachability(
         endpoint=endpoint,
-        route=route,
+        route=answer.route,
         result=result,
         sentence=sentence,
         portal=portal,
@@ -51,6 +51,13 @@ _SILENCE = {
     Reason.NAME_NOT_FOUND: "the name does not resolve",
     Reason.DNS_FAILED: "the name does not resolve",
     Reason.TIMEOUT: "no answer in time",
+    Reason.PROXY_AUTH_REQUIRED: "the proxy asks for credentials",
+    Reason.PROXY_DENIED: "the proxy refuses",
+    Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
+    Reason.PROXY_NOT_SOCKS: "the proxy's answer is not SOCKS5",
+    Reason.PROXY_TLS: "no TLS session with the proxy itself",
+    Reason.PROXY_UNSUPPORTED: "tlsinspect does not speak this kind of proxy",
+    Reason.PROXY_SCRIPT: "the proxy script names no way",
     Reason.INTERNAL: "a defect of tlsinspect",
 }
 

@@ -115,6 +115,19 @@ def tinyproxy_asking(network: Network) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def microsocks(network: Network) -> Proxy:
+    _need_programs("microsocks")
+    return programs.microsocks(network)
+
+
+@pytest.fixture(scope="session")
+def microsocks_asking(network: Network) -> Proxy:
+    """microsocks that wants to know who asks."""
+    _need_programs("microsocks")
+    return programs.microsocks(network, port=1081, authenticated=True)
+
+
+@pytest.fixture(scope="session")
 def mitmproxy(network: Network, pki: Pki) -> Proxy:
     _need_programs("mitmdump")
     return programs.mitmproxy(network, pki)
@@ -158,6 +171,15 @@ def mitmproxy_googlish(network: Network, pki: Pki) -> Proxy:
     return programs.mitmproxy(network, pki, name="mitmproxy-googlish", port=8100, ca=ca, only=REVERSED)
 
 
+def mitmproxy_socks(mitmproxy: Proxy) -> Proxy:
+    return programs.mitmproxy_socks(mitmproxy)
+
+
+@pytest.fixture(scope="session")
+def mitmproxy_tls(mitmproxy: Proxy) -> Proxy:
+    return programs.mitmproxy_tls(mitmproxy)
+
+
 @pytest.fixture(scope="session")
 def squid(network: Network, pki: Pki) -> Proxy:
     _need_programs("squid")
@@ -194,6 +216,10 @@ def sslsplit(network: Network, pki: Pki) -> Proxy:
 def privoxy(network: Network, pki: Pki) -> Proxy:
     _need_programs("privoxy")
     return programs.privoxy(network, pki)
+
+
+def squid_secure(squid: Proxy) -> Proxy:
+    return programs.squid_secure(squid)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ from tlsinspect.lab.pki import (
 )
 from tlsinspect.trust import MANIFEST
 
-from .network import FORGER_HOST, PECULIAR_HOSTS, Peculiar
+from .network import FORGER_HOST, GATEWAY, PECULIAR_HOSTS, Peculiar
 from .revocation_server import AUTHORITIES, TIME_KEY, tampered
 
 # Where the peculiar leaves have their revocation asked: beside the others', so that a lie about one is about it alone.
@@ -176,6 +176,7 @@ def make(folder: Path, hosts: Iterable[str], now: datetime, *, portal: str) -> P
     self_signed(BLOCKER, now).write(folder, BLOCKER)
     corporate = _corporate(now)
     _write_authority(corporate, folder, "corporate")
+    corporate.issue([GATEWAY.ipv4]).write(folder, GATEWAY.ipv4)  # for a proxy that is spoken to over TLS
     addresses = _addresses(f"{FORGER_HOST}/ocsp", f"{FORGER_HOST}/forged.crl", f"{FORGER_HOST}/forged.crt")
     stamps = pki.leaf(hosts[0]).extensions.get_extension_for_oid(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS)
     copied = x509.UnrecognizedExtension(stamps.oid, stamps.value.public_bytes())

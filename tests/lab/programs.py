@@ -34,10 +34,15 @@ class Proxy:
     """Where redirected connections go, if it takes any."""
     authority: Path | None = None
     """The root it signs forged certificates with."""
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://{GATEWAY.ipv4}:{self.port}"
+        return f"{self.scheme}://{GATEWAY.ipv4}:{self.port}"
+
+    @property
+    def url_with_credentials(self) -> str:
+        return self.url.replace("://", "://{}:{}@".format(*CREDENTIALS))
 
 
 def missing(name: str) -> str | None:
@@ -288,6 +293,13 @@ def tinyproxy(network: Network, *, port: int = TINYPROXY_PORT, authenticated: bo
     return Proxy(process, port)
 
 
+def microsocks(network: Network, *, port: int = 1080, authenticated: bool = False) -> Proxy:
+    """microsocks: the same over SOCKS5."""
+    who = ("-u", CREDENTIALS[0], "-P", CREDENTIALS[1]) if authenticated else ()
+    process = network.serve("gateway", [_path("microsocks"), "-p", str(port), *who], ports=(port,))
+    return Proxy(process, port, scheme="socks5h")
+
+
 # -- interceptors ------------------------------------------------------------------------------------------------------
 
 
@@ -307,8 +319,8 @@ def mitmproxy(
     network: Network, pki: Pki, *, name: str = "mitmproxy", port: int = 8080, ca: Ca | None = None, only: str = ""
 ) -> Proxy:
     """mitmproxy, asked for a connection on one port and given redirected ones on the next; behind these follow the
-    ports of `mitmproxy_upstream` and `mitmproxy_reverse`. Its authority is its own unless another is given; it opens
-    the connections to every host, or to `only` one."""
+    ports of `mitmproxy_upstream`, `mitmproxy_reverse` and `mitmproxy_socks`. Its authority is its own unless another
+    is given; it opens the connections to every host, or to `only` one."""
     folder = _folder(network, name)
     settings: dict[str, object] = {"confdir": folder, "ssl_verify_upstream_trusted_ca": pki.google_roots}
     if ca:
@@ -316,7 +328,7 @@ def mitmproxy(
     if only:
         settings["allow_hosts"] = f"^{re.escape(only)}:443$"
     upstream = f"upstream:http://{GATEWAY.ipv4}:{TINYPROXY_PORT}"
-    modes = ("regular", "transparent", upstream, f"reverse:https://{REVERSED}")
+    modes = ("regular", "transparent", upstream, f"reverse:https://{REVERSED}", "socks5")
     argv = [_path("mitmdump")]
     for at, mode in enumerate(modes, start=port):
         argv += ["--mode", f"{mode}@{at}"]
@@ -336,6 +348,16 @@ def mitmproxy_reverse(started: Proxy) -> Proxy:
     return replace(started, transparent_port=started.port + 3)
 
 
+def mitmproxy_socks(mitmproxy: Proxy) -> Proxy:
+    """A running mitmproxy, asked over SOCKS5."""
+    return replace(mitmproxy, port=mitmproxy.port + 4, transparent_port=None, scheme="socks5h")
+
+
+def mitmproxy_tls(mitmproxy: Proxy) -> Proxy:
+    """The same over TLS: it takes that on the port for everything, with a certificate of its own authority."""
+    return replace(mitmproxy, transparent_port=None, scheme="https")
+
+
 _SQUID = """
 http_port {bump} name=bump ssl-bump {minting}
 https_port {transparent} name=transparent intercept ssl-bump {minting}
@@ -344,6 +366,11 @@ http_port {at_once} name=at-once ssl-bump {minting}
 http_port {stare} name=stare ssl-bump {minting}
 http_port {selective} name=selective ssl-bump {minting}
 https_port {selective_transparent} name=selective-transparent intercept ssl-bump {minting}
+https_port {secure} name=secure tls-cert={secure_chain} tls-key={secure_key}
+auth_param basic program {folder}/credentials
+acl asking myportname secure
+acl known proxy_auth REQUIRED
+http_access deny asking !known
 sslcrtd_program {maker} -s {folder}/minted -M 4MB
 sslcrtd_children 2 startup=1
 tls_outgoing_options cafile={roots}
@@ -376,14 +403,27 @@ SQUID_SPLICE_PORT = 3130
 SQUID_AT_ONCE_PORT = 3131
 SQUID_STARE_PORT = 3132
 SQUID_SELECTIVE_PORT = 3133
+SQUID_SECURE_PORT = 3135
 OPENED = ("www.google.com", "mail.google.com")
 """The hosts to which Squid opens connections on `SQUID_SELECTIVE_PORT` and, redirected, on the next."""
+# Squid asks it for each user, and believes what it says.
+_CREDENTIALS = """#!/bin/sh
+while read -r line; do
+  test "$line" = "{} {}" && echo OK || echo ERR
+done
+"""
 
 
 def squid(network: Network, pki: Pki, *, port: int = 3128) -> Proxy:
     """Squid, which opens TLS on `port` and, redirected, on the next, once it has read the hello. On its other ports
-    it opens nothing, opens before it has read anything, after it has seen the server, or opens some hosts alone."""
+    it opens nothing, opens before it has read anything, after it has seen the server, or opens some hosts alone.
+
+    On `SQUID_SECURE_PORT` it is spoken to over TLS by those who know `CREDENTIALS`, and leaves alone what it carries.
+    """
     folder = _folder(network, "squid")
+    helper = folder / "credentials"
+    helper.write_text(_CREDENTIALS.format(*CREDENTIALS))
+    helper.chmod(0o700)
     maker = _certificate_maker()
     made = network.run("gateway", [*_AS_NOT_ROOT, maker, "-c", "-s", str(folder / "minted"), "-M", "4MB"])
     made.check_returncode()
@@ -395,12 +435,15 @@ def squid(network: Network, pki: Pki, *, port: int = 3128) -> Proxy:
         "stare": SQUID_STARE_PORT,
         "selective": SQUID_SELECTIVE_PORT,
         "selective_transparent": SQUID_SELECTIVE_PORT + 1,
+        "secure": SQUID_SECURE_PORT,
     }
     minting = f"tls-cert={pki.corporate_root} tls-key={pki.corporate_key} generate-host-certificates=on"
     configuration = folder / "squid.conf"
     configuration.write_text(
         _SQUID.format(
             **ports,
+            secure_chain=pki.chain(GATEWAY.ipv4),
+            secure_key=pki.key(GATEWAY.ipv4),
             minting=f"{minting} dynamic_cert_mem_cache_size=4MB",
             maker=maker,
             folder=folder,
@@ -431,6 +474,11 @@ def squid_stare(squid: Proxy) -> Proxy:
 def squid_selective(squid: Proxy) -> Proxy:
     """The side that opens connections to `OPENED` and leaves the others alone."""
     return replace(squid, port=SQUID_SELECTIVE_PORT, transparent_port=SQUID_SELECTIVE_PORT + 1)
+
+
+def squid_secure(squid: Proxy) -> Proxy:
+    """The honest side that is spoken to over TLS, and asks who is there."""
+    return Proxy(squid.process, SQUID_SECURE_PORT, authority=squid.authority, scheme="https")
 
 
 def proxy_py(network: Network, pki: Pki, *, port: int = 8899) -> Proxy:

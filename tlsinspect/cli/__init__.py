@@ -203,7 +203,12 @@ def _demo(commands: Commands) -> None:
 
 
 def _network(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--proxy", default="auto", metavar="auto|none|URL", help="auto takes the environment's (default)")
+    p.add_argument(
+        "--proxy",
+        default="auto",
+        metavar="auto|none|system|pac:FILE|pac:URL|wpad|URL",
+        help="auto takes the environment's, or else the system's (default); URLs are http, https, socks5 or socks5h",
+    )
     p.add_argument(
         "--resolve",
         action="append",

@@ -11,7 +11,7 @@ from tlsinspect.gather.together import together
 from tlsinspect.model import Endpoint, FetchOutcome, Reachability, Reason
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.plain import ask_plainly
-from tlsinspect.observe.route import DIRECT, Routing
+from tlsinspect.observe.route import Routing
 from tlsinspect.reachability import reachability, reached_by
 from tlsinspect.trust import Trust
 
@@ -62,23 +62,22 @@ class Port80:
     async def _ask_named(self, endpoint: Endpoint) -> Reachability | None:
         """No user named this host: addresses that are not out there are left alone, through a proxy none but the
         allow-list is asked for, and it is not waited for longer than for a fetch."""
-        proxied = self.routing.proxy_for(endpoint.host, endpoint.tls) is not None
-        if proxied and not self.trust.may_fetch_from(endpoint.host):
+        ways = await self.routing.ways(endpoint.host, endpoint.tls)
+        if not ways.seen and not self.trust.may_fetch_from(endpoint.host):
             return None
         timeout = min(self.settings.timeout, PATIENCE)
         return await self._ask(endpoint, replace(self.settings, timeout=timeout, public_only=not self.allow_private))
 
     async def _ask(self, endpoint: Endpoint, settings: Settings) -> Reachability | None:
-        proxy = self.routing.proxy_for(endpoint.host, endpoint.tls)
-        answer = await ask_plainly(endpoint, proxy, settings)
+        answer = await ask_plainly(endpoint, await self.routing.ways(endpoint.host, endpoint.tls), settings)
         if answer.reason is Reason.CANCELLED:
             return None
-        if answer.reason is Reason.TIMEOUT and proxy is None:
+        if answer.reason is Reason.TIMEOUT and answer.route.proxy is None:
             self.shelf.fetcher.give_up(endpoint.host, endpoint.port)
         head = answer.head
         if head is not None and head.date is not None and head.status != 407:  # which would be the proxy's word
             self.shelf.tell(endpoint.host, head.date, settings.clock())
-        return reachability(endpoint, proxy.route if proxy else DIRECT, answer, self.trust)
+        return reachability(endpoint, answer, self.trust)
 
     def _by_fetching(self, endpoint: Endpoint, answer: Reachability | None) -> Reachability | None:
         """What a fetch from the host says, where that is more than its answer."""

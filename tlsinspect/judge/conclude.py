@@ -1,6 +1,6 @@
 """What a run says as a whole: findings that belong to no single endpoint, and the time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tlsinspect.evidence.clockhints import hints
@@ -9,8 +9,9 @@ from tlsinspect.judge.establish import Context
 from tlsinspect.judge.findings import skew_findings, store_problems
 from tlsinspect.judge.interception import interception
 from tlsinspect.judge.words import day, finding, listed
-from tlsinspect.model import ClockEstimate, Finding, InterceptingRoot, Reach, Reachability
+from tlsinspect.model import Assessment, Authority, ClockEstimate, Finding, InterceptingRoot, Reach, Reachability
 
+_SYNC_CLIENT = "gwsmo"  # the profile of the client that takes part in no authentication with proxies
 _BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
 
@@ -27,8 +28,12 @@ def _hints(context: Context) -> Iterator[Finding]:
         yield finding(hint.code, hint.values)
 
 
-def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
-    """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
+def conclusions(
+    judged: Judged, reached: Sequence[Reachability], notes: Iterable[tuple[str, Mapping[str, str]]] = ()
+) -> tuple[Finding, ...]:
+    """Run-level findings: how many hosts are intercepted, the clock, the proxies, port 80, the age of the data.
+
+    notes: codes and values of what is to be said about where the proxies come from."""
     context = judged.context
     found = [
         *_asked_time(context),
@@ -37,6 +42,8 @@ def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Findin
         *_noticed(judged.roots),
         *_stores(context),
         *skew_findings(context),
+        *_authenticated(judged.assessments),
+        *(finding(code, values) for code, values in notes),
     ]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
@@ -66,6 +73,18 @@ def _stores(context: Context) -> Iterator[Finding]:
     """Stores that somebody named and that cannot be read."""
     if context.stores is not None:
         yield from store_problems(context.stores)
+
+
+def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
+    """Google's sync client has no credentials for a proxy: what this scan reached with them it does not reach."""
+    for_the_client = [a for a in assessments if any(row.profile == _SYNC_CLIENT for row in a.endpoint.rows)]
+    hosts = [
+        a.endpoint.host
+        for a in for_the_client
+        if a.endpoint.authority is Authority.GOOGLE and any(f.code == "proxy-authenticated" for f in a.findings)
+    ]
+    if hosts:
+        yield finding("authenticated-proxy", {"hosts": ", ".join(hosts), "n": str(len(hosts))})
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

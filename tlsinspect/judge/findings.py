@@ -14,7 +14,7 @@ from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.truststores import Stores, signers
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
-from tlsinspect.judge.values import product_name
+from tlsinspect.judge.values import REASONS, product_name
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (
     Attribution,
@@ -190,6 +190,11 @@ def _handshake(seen: Observation, google: bool) -> Iterator[Finding]:
 
 
 def _answers(seen: Observation, words: Mapping[str, str]) -> Iterator[Finding]:
+    if seen.passed_over:
+        passed = ", ".join(f"{each.way} ({REASONS[each.reason]})" for each in seen.passed_over)
+        yield finding("proxy-passed-over", {"ways": passed, "taken": seen.route.proxy or "the direct way"})
+    if seen.proxy is not None and seen.proxy.distrust:
+        yield finding("proxy-not-verified", {"why": seen.proxy.distrust}, words)
     if seen.proxy is not None and seen.failure is not None and seen.failure.reason is Reason.PROXY_AUTH_REQUIRED:
         yield finding("proxy-auth-required", {"schemes": ", ".join(seen.proxy.schemes)}, words)
     elif seen.proxy is not None and seen.proxy.schemes:

@@ -24,6 +24,10 @@ REASONS: dict[Reason, str] = {
     Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
     Reason.PROXY_NOT_HTTP: "the proxy's answer is not HTTP",
     Reason.PROXY_ANSWER_TOO_LONG: "the proxy's answer does not end",
+    Reason.PROXY_NOT_SOCKS: "the proxy's answer is not SOCKS5",
+    Reason.PROXY_TLS: "no TLS session with the proxy itself",
+    Reason.PROXY_UNSUPPORTED: "tlsinspect does not speak this kind of proxy",
+    Reason.PROXY_SCRIPT: "the proxy script names no way",
     Reason.NOT_TLS: "not TLS",
     Reason.ALERT: "TLS alert",
     Reason.TLS_ERROR: "TLS error",
@@ -52,7 +56,8 @@ def values(
     return {
         "host": endpoint.host,
         "port": str(endpoint.port),
-        "proxy": seen.route.proxy or "",
+        "proxy": seen.route.proxy or "script",  # without a proxy only a script that names none is spoken of
+        "check_proxy": _check_proxy(endpoint, seen),
         "resolves": _resolves(endpoint, seen, context),
         "reached": "is reached untouched" if context.basis is Basis.LIVE else "is what it says",
         "by_name": "" if is_address(endpoint.host) else ", by server name (SNI) and not by certificate name or address",
@@ -96,6 +101,12 @@ def _resolves(endpoint: Endpoint, seen: Observation, context: Context) -> str:
     if context.basis is not Basis.LIVE or is_address(endpoint.host):
         return "Check who answers there"
     return f"Check where {endpoint.host} resolves to ({seen.address or 'unknown'}), hosts file included"
+
+
+def _check_proxy(endpoint: Endpoint, seen: Observation) -> str:
+    if seen.failure is not None and seen.failure.reason is Reason.PROXY_SCRIPT:
+        return "Have the script corrected by whoever keeps it"
+    return f"Check the proxy's address, and whether it reaches {endpoint.host} itself"
 
 
 def _no_authenticated_proxy(endpoint: Endpoint) -> str:

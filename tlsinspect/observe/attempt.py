@@ -1,4 +1,4 @@
-"""One attempt at one endpoint: resolve, connect, ask the proxy, shake hands, ask once over HTTP.
+"""One attempt at one endpoint: find a way, connect, ask the proxy, shake hands, ask once over HTTP.
 
 The whole attempt has one deadline, whatever the peer does, and each stage a share of it, so that a silent stage leaves
 time to ask differently. Nothing the network does raises: it ends up in the Observation.
@@ -9,12 +9,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from tlsinspect.endpoints.target import is_address, read_target
-from tlsinspect.http1 import Head, NotHttpError, TooLongError, connect_request, http_request
+from tlsinspect.http1 import Head, NotHttpError, TooLongError, http_request
 from tlsinspect.model import (
     Connection,
     Endpoint,
@@ -22,16 +22,19 @@ from tlsinspect.model import (
     HelloTry,
     HttpAnswer,
     Observation,
+    PassedOver,
     ProxyAnswer,
     Reason,
     Stage,
     Tls,
 )
-from tlsinspect.observe.connect import DialError, dial, receive, resolve
+from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.handshake import FIRST_BYTES, LEGACY, SMALL, Handshake, Hello
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
-from tlsinspect.observe.route import DIRECT, Proxy, Resolved
+from tlsinspect.observe.proxied import Opened, ProxyError, enter, first_to_connect, open_way, withheld
+from tlsinspect.observe.route import Proxy, Resolved, Ways
 from tlsinspect.observe.slices import USUAL, Slice
+from tlsinspect.observe.socks5 import ABOUT_THE_ADDRESS
 from tlsinspect.text import one_line
 
 # The share of the deadline each step may take by itself.
@@ -40,8 +43,7 @@ CONTROL_NAME = "control.invalid"  # a name nobody filters, for the same address 
 # Alerts after which only an older protocol can still help (RFC 8446 §6).
 _OLD_PEER = ("protocol version", "handshake failure", "insufficient security")
 _MAYBE_MIDDLEBOX = (Reason.RESET, Reason.CLOSED, Reason.TIMEOUT, Reason.ALERT, Reason.TLS_ERROR)
-_BY_STATUS = {401: Reason.PROXY_AUTH_REQUIRED, 407: Reason.PROXY_AUTH_REQUIRED, 511: Reason.PROXY_PORTAL}
-
+_MAX_TRIES = 4  # addresses of a host that a SOCKS proxy is asked for in turn
 
 T = TypeVar("T")
 
@@ -65,10 +67,10 @@ class Stop(Exception):  # noqa: N818 - it ends an attempt, nothing is wrong with
 
 
 async def observe(
-    endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int = 1, asked: Slice = USUAL
+    endpoint: Endpoint, ways: Ways, settings: Settings, number: int = 1, asked: Slice = USUAL
 ) -> Observation:
     """Make one attempt at a TLS endpoint. Cancelling it gives what was seen so far."""
-    attempt = Attempt(endpoint, proxy, settings, number, asked)
+    attempt = Attempt(endpoint, ways, settings, number, asked)
     try:
         async with asyncio.timeout(settings.timeout):
             await attempt.run()
@@ -86,8 +88,10 @@ async def observe(
 class Attempt:
     """The journal of one attempt, written as it goes, so that whatever ends it loses nothing."""
 
-    def __init__(self, endpoint: Endpoint, proxy: Proxy | None, settings: Settings, number: int, asked: Slice) -> None:
-        self.endpoint, self.proxy, self.settings, self.number, self.asked = endpoint, proxy, settings, number, asked
+    def __init__(self, endpoint: Endpoint, ways: Ways, settings: Settings, number: int, asked: Slice) -> None:
+        self.endpoint, self.ways, self.settings, self.number, self.asked = endpoint, ways, settings, number, asked
+        self.proxy = ways.proxies[0]  # the way that is being tried, or taken
+        self.passed_over: list[PassedOver] = []
         self.started = settings.clock()
         self.stage = Stage.DNS
         self.addresses: tuple[str, ...] = ()
@@ -102,13 +106,14 @@ class Attempt:
         self.http: HttpAnswer | None = None
         self.failure: Failure | None = None
         self.seconds: dict[str, float] = {}
-        self._places: list[tuple[str, int]] = []
+        self._places: list[tuple[str, int]] = []  # where to connect to
+        self._targets: list[tuple[str, int]] = []  # what the proxy is asked for
 
     def observation(self) -> Observation:
         return Observation(
             host=self.endpoint.host,
             port=self.endpoint.port,
-            route=self.proxy.route if self.proxy else DIRECT,
+            route=self.ways.route(self.proxy),
             started=self.started,
             stage=self.stage,
             attempt=self.number,
@@ -118,6 +123,7 @@ class Attempt:
             address_source=self.address_source,
             connections=tuple(self.connections),
             address=self.address,
+            passed_over=tuple(self.passed_over),
             proxy=self.proxy_answer,
             tls=self.tls,
             hellos=tuple(self.hellos),
@@ -129,7 +135,8 @@ class Attempt:
         )
 
     async def run(self) -> None:
-        await self._resolve()
+        if self.ways.trouble:
+            raise Stop(Stage.PROXY, Reason.PROXY_SCRIPT, self.ways.trouble)
         name = self._server_name()
         stop = Stop(Stage.TLS, Reason.TLS_ERROR)
         for hello in self.asked.hellos:  # before a death is blamed on anybody, it is asked for in another way
@@ -153,38 +160,16 @@ class Attempt:
         own = None if is_address(self.endpoint.host) else self.endpoint.host
         return own if self.asked.server_name == "" else self.asked.server_name
 
-    async def _resolve(self) -> None:
-        """Find where to connect: to the proxy where there is one, which then resolves the host itself."""
-        place = (self.proxy.host, self.proxy.port) if self.proxy else (self.endpoint.host, self.endpoint.port)
-        given = self.settings.resolved.get(place)
-        if self.proxy is not None:
-            self.address_source = "proxy"
-        elif given:
-            self.address_source = "--resolve"
-        if given:
-            self._places = given
-        else:
-            with self._timed("dns"):
-                self._places = await self._step("dns", self._look_up(place))
-        if self.asked.address is not None:
-            self._places = [found for found in self._places if found[0] == self.asked.address]
-        self.addresses = tuple(dict.fromkeys(address for address, _ in self._places))
-
-    async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
-        try:
-            return await resolve(place[0], place[1])
-        except DialError as error:
-            raise self._stop(error.reason, error.detail) from None
-
     @asynccontextmanager
     async def _socket(self) -> AsyncIterator[socket.socket]:
-        """A connection to the endpoint or the proxy; every address tried is kept."""
-        self.stage = Stage.PROXY if self.proxy else Stage.TCP
+        """A connection to the endpoint or the proxy; every address tried is kept. Once one is had on a way, that way
+        is taken to the end."""
+        patience = self.settings.timeout * SHARE["tcp"] / len(self.ways.proxies)
         try:
-            with self._timed("tcp"):
-                connected = await self._step("tcp", dial(self._places, self.connections))
+            _, connected = await first_to_connect(self.ways, self._connected, self.passed_over, patience)
         except DialError as error:
             raise self._stop(error.reason, error.detail) from None
+        self.ways = Ways((self.proxy,), self.ways.origin)
         self.address = next(c.address for c in reversed(self.connections) if c.outcome == "connected")
         try:
             yield connected
@@ -193,13 +178,47 @@ class Attempt:
         finally:
             connected.close()
 
+    async def _connected(self, proxy: Proxy | None) -> socket.socket:
+        if proxy is not self.proxy or not self._places:
+            self.proxy, self._places = proxy, []
+            await self._resolve()
+        self.stage = Stage.PROXY if proxy else Stage.TCP
+        with self._timed("tcp"):
+            return await self._step("tcp", dial(self._places, self.connections))
+
+    async def _resolve(self) -> None:
+        """Find where to connect: to the proxy where there is one."""
+        proxy, self.stage = self.proxy, Stage.DNS
+        if proxy is not None and not proxy.usable:
+            self.stage = Stage.PROXY
+            raise DialError(Reason.PROXY_UNSUPPORTED)
+        place = (proxy.host, proxy.port) if proxy else (self.endpoint.host, self.endpoint.port)
+        self.address_source = "proxy" if proxy else "dns"
+        self._places = await self._look_up(place)
+        if proxy is None and self.asked.address is not None:
+            self._places = [found for found in self._places if found[0] == self.asked.address]
+
+    async def _look_up(self, place: tuple[str, int]) -> list[tuple[str, int]]:
+        """Where `place` is, by `--resolve` or by DNS. Raises DialError."""
+        self.addresses = ()
+        given = self.settings.resolved.get(place)
+        if given and self.address_source == "dns":
+            self.address_source = "--resolve"
+        if given:
+            found = given
+        else:
+            with self._timed("dns"):
+                found = await self._step("dns", resolve(*place))
+        self.addresses = tuple(dict.fromkeys(address for address, _ in found))
+        return found
+
     async def _shake_and_ask(self, name: str | None, hello: Hello) -> None:
-        async with self._tunnel() as (sock, early):
+        async with self._tunnel() as (line, early):
             self.stage = Stage.TLS
             handshake = Handshake(name, hello)
             try:
                 with self._timed("tls"):
-                    await self._step("hello", self._shake(sock, handshake, early))
+                    await self._step("hello", self._shake(line, handshake, early))
             finally:
                 self.tls = handshake.tls
             if not handshake.completed:
@@ -208,18 +227,18 @@ class Attempt:
                 return  # HTTP/2 is not spoken here
             self.stage = Stage.HTTP
             with self._timed("http"):
-                await self._step("http", self._ask(sock, handshake))
+                await self._step("http", self._ask(Secure(line, handshake)))
 
-    async def _shake(self, sock: socket.socket, handshake: Handshake, early: bytes) -> None:
-        await shake(sock, handshake, early)
+    async def _shake(self, line: Line, handshake: Handshake, early: bytes) -> None:
+        await shake(line, handshake, early)
         if handshake.reason is Reason.NOT_TLS:
-            self.first_bytes = await self._rest_of(sock, handshake.first_bytes)
+            self.first_bytes = await self._rest_of(line, handshake.first_bytes)
 
-    async def _rest_of(self, sock: socket.socket, begun: bytes) -> bytes:
+    async def _rest_of(self, line: Line, begun: bytes) -> bytes:
         """A little more of what is not TLS, for it often says who speaks."""
         try:
             async with asyncio.timeout(min(1.0, self.settings.timeout / 10)):
-                while len(begun) < FIRST_BYTES and b"\n\r\n" not in begun and (more := await receive(sock, 4096)):
+                while len(begun) < FIRST_BYTES and b"\n\r\n" not in begun and (more := await line.receive()):
                     begun += more
         except (TimeoutError, OSError):
             pass
@@ -227,13 +246,13 @@ class Attempt:
             begun = self.proxy.hide(begun.decode("latin-1")).encode("latin-1", "replace")
         return begun[:FIRST_BYTES]
 
-    async def _ask(self, sock: socket.socket, handshake: Handshake) -> None:
+    async def _ask(self, line: Line) -> None:
         """One request inside the session; the answer's clock is what it is for."""
         path = read_target(self.endpoint.rows[0].url).path
         request = http_request("HEAD", path, self.endpoint.host, self.endpoint.port, default_port=443)
         sent = self.settings.clock()
         try:
-            head, _ = await answer_to(request, Secure(sock, handshake))
+            head, _ = await answer_to(request, line)
         except EOFError:
             raise Stop(Stage.HTTP, Reason.CLOSED) from None
         except (NotHttpError, TooLongError):
@@ -243,38 +262,60 @@ class Attempt:
     # -- the proxy --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _tunnel(self) -> AsyncIterator[tuple[socket.socket, bytes]]:
-        """A socket on which the endpoint itself answers, and what came on it already."""
-        if self.proxy is None:
+    async def _tunnel(self) -> AsyncIterator[tuple[Line, bytes]]:
+        """A line on which the endpoint itself answers, and what came on it already."""
+        fields: tuple[str, ...] = ()
+        for target in range(_MAX_TRIES):
             async with self._socket() as sock:
-                yield sock, b""
-            return
-        asked_for: tuple[str, ...] = ()
-        for fields in ((), (self.proxy.authorization,)):
-            async with self._socket() as sock:
-                with self._timed("proxy"):
-                    head, rest = await self._step("proxy", self._connect(sock, fields))
-                head = self.proxy.clean(head)
-                asked_for = head.schemes or asked_for
-                self.proxy_answer = ProxyAnswer(head.status, asked_for, head.get("server"), head.get("location"))
-                if 200 <= head.status < 300:
-                    yield sock, rest
+                if self.proxy is None:
+                    yield Line(sock), b""
                     return
-            if not self.proxy.answers(head):
+                place = await self._target(target)
+                with self._timed("proxy"):
+                    line, opened = await self._step("proxy", self._open(sock, self.proxy, place, fields))
+                if opened.reason is None:
+                    yield line, opened.early
+                    return
+                again = self._may_authenticate(self.proxy, opened) if not fields else False
+            if again:
+                fields = (self.proxy.authorization,)
+            elif not (opened.answer.status in ABOUT_THE_ADDRESS and target + 1 < len(self._targets)):
                 break
-        status = self.proxy_answer.status if self.proxy_answer else 0
-        raise Stop(Stage.PROXY, _proxy_reason(status), f"status {status}")
+        raise Stop(Stage.PROXY, opened.reason or Reason.PROXY_DENIED, opened.detail)
 
-    async def _connect(self, sock: socket.socket, fields: tuple[str, ...]) -> tuple[Head, bytes]:
-        """What the proxy answers, and what came behind that."""
+    async def _target(self, number: int) -> tuple[str, int]:
+        """What the proxy is asked for: the endpoint by its name, or, where names are resolved here, an address."""
+        if self.proxy is None or self.proxy.scheme != "socks5" or is_address(self.endpoint.host):
+            return self.endpoint.host, self.endpoint.port
+        if not self._targets:
+            self.stage, self.address_source = Stage.DNS, "dns"
+            try:
+                self._targets = await self._look_up((self.endpoint.host, self.endpoint.port))
+            except DialError as error:
+                raise self._stop(error.reason, error.detail) from None
+            self.stage = Stage.PROXY
+        return self._targets[min(number, len(self._targets) - 1)]
+
+    async def _open(
+        self, sock: socket.socket, proxy: Proxy, place: tuple[str, int], fields: tuple[str, ...]
+    ) -> tuple[Line, Opened]:
+        """Have the proxy make a way to `place`. What it once asked for is remembered when it is satisfied."""
         try:
-            return await answer_to(connect_request(self.endpoint.host, self.endpoint.port, *fields), Line(sock))
-        except EOFError:
-            raise Stop(Stage.PROXY, Reason.CLOSED) from None
-        except NotHttpError:
-            raise Stop(Stage.PROXY, Reason.PROXY_NOT_HTTP) from None
-        except TooLongError:
-            raise Stop(Stage.PROXY, Reason.PROXY_ANSWER_TOO_LONG) from None
+            entered = await enter(sock, proxy)
+            opened = await open_way(entered, proxy, *place, *fields)
+        except ProxyError as error:
+            raise Stop(Stage.PROXY, error.reason, error.detail) from None
+        asked_for = self.proxy_answer.schemes if self.proxy_answer else ()
+        self.proxy_answer = replace(opened.answer, schemes=opened.answer.schemes or asked_for)
+        return entered.line, opened
+
+    def _may_authenticate(self, proxy: Proxy, opened: Opened) -> bool:
+        """Whether there are credentials for what the proxy asks, and it is sure to be the one they are for."""
+        if self.proxy_answer is None or not proxy.answers(opened.head):
+            return False
+        why_not = withheld(proxy, opened.answer.chain)
+        self.proxy_answer = replace(self.proxy_answer, distrust=why_not)
+        return not why_not
 
     # -- the control ------------------------------------------------------------------------------------------------
 
@@ -282,11 +323,11 @@ class Attempt:
         """Whether another server name gets a certificate on the same path: then a filter acts on the name."""
         stage = self.stage
         try:
-            async with self._tunnel() as (sock, early):
+            async with self._tunnel() as (line, early):
                 handshake = Handshake(CONTROL_NAME, SMALL)
                 self.stage = Stage.TLS
                 try:
-                    await self._step("control", self._shake(sock, handshake, early))
+                    await self._step("control", self._shake(line, handshake, early))
                 finally:
                     self.control = bool(handshake.tls.chain)
         except Stop:
@@ -322,14 +363,6 @@ class Attempt:
 
 def _may_be_old(failure: Failure) -> bool:
     return failure.detail in _OLD_PEER or failure.reason is Reason.TLS_ERROR
-
-
-def _proxy_reason(status: int) -> Reason:
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if 300 <= status < 400:
-        return Reason.PROXY_REDIRECT
-    return Reason.PROXY_DENIED if status < 500 else Reason.PROXY_UPSTREAM_FAILED
 
 
 def http_answer(head: Head, sent: datetime, received: datetime) -> HttpAnswer:

@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tlsinspect.addresses import is_public
 from tlsinspect.endpoints.target import bracketed, read_target
 from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, http_request
-from tlsinspect.model import Connection, Endpoint, Reason
+from tlsinspect.model import Connection, Endpoint, Reason, Route
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.line import Line, answer_to
-from tlsinspect.observe.route import Proxy
+from tlsinspect.observe.proxied import ProxyError, enter, first_to_connect, open_way, withheld
+from tlsinspect.observe.route import DIRECT, Proxy, Ways
 
 BODY_SHARE = 0.3  # of the deadline
 MAX_BODY = 64 * 1024  # the revocation lists and certificates asked for here are a few kB
@@ -26,66 +27,110 @@ class PlainAnswer:
     body: bytes = b""
     address: str | None = None
     reason: Reason | None = None
+    route: Route = DIRECT
 
 
-async def ask_plainly(endpoint: Endpoint, proxy: Proxy | None, settings: Settings) -> PlainAnswer:
-    """GET the row's URL, through the proxy where there is one. Nothing the network does raises."""
-    tried: list[Connection] = []
-    deadline = asyncio.get_running_loop().time() + settings.timeout
+async def ask_plainly(endpoint: Endpoint, ways: Ways, settings: Settings) -> PlainAnswer:
+    """GET the row's URL, on the first way that is open. Nothing the network does raises."""
+    journey = _Journey(endpoint, ways, settings, asyncio.get_running_loop().time() + settings.timeout)
+    answer = await _ask_safely(journey)
+    return replace(answer, route=ways.route(journey.proxy))
+
+
+@dataclass
+class _Journey:
+    endpoint: Endpoint
+    ways: Ways
+    settings: Settings
+    deadline: float  # by the loop's clock
+    proxy: Proxy | None = None  # the way that is tried, or taken
+    chain: tuple[bytes, ...] = ()  # that the proxy showed
+    tried: list[Connection] = field(default_factory=list)
+
+
+async def _ask_safely(journey: _Journey) -> PlainAnswer:
+    if journey.ways.trouble:
+        return PlainAnswer(reason=Reason.PROXY_SCRIPT)
     try:
-        answer = await _ask(endpoint, proxy, settings, deadline, tried)
-        if proxy is not None and proxy.answers(answer.head):
-            answer = await _ask(endpoint, proxy, settings, deadline, tried, proxy.authorization)
+        answer = await _ask(journey)
+        proxy = journey.proxy
+        if proxy is not None and proxy.answers(answer.head) and not withheld(proxy, journey.chain):
+            answer = await _ask(journey, proxy.authorization)
         return replace(answer, head=proxy.clean(answer.head)) if proxy and answer.head else answer
     except TimeoutError:
         return PlainAnswer(reason=Reason.TIMEOUT)
     except asyncio.CancelledError:
         return PlainAnswer(reason=Reason.CANCELLED)
-    except DialError as error:
+    except (DialError, ProxyError) as error:
         return PlainAnswer(reason=error.reason)
     except EOFError:
         return PlainAnswer(reason=Reason.CLOSED)
     except OSError:
-        return PlainAnswer(reason=Reason.RESET, address=tried[-1].address if tried else None)
+        return PlainAnswer(reason=Reason.RESET, address=journey.tried[-1].address if journey.tried else None)
     except Exception:  # noqa: BLE001 - a defect of ours must not lose the other results; it is reported
         return PlainAnswer(reason=Reason.INTERNAL)
 
 
-async def _ask(
-    endpoint: Endpoint,
-    proxy: Proxy | None,
-    settings: Settings,
-    deadline: float,
-    tried: list[Connection],
-    *fields: str,
-) -> PlainAnswer:
+async def _ask(journey: _Journey, *fields: str) -> PlainAnswer:
+    settings, ways = journey.settings, journey.ways
     # The head has most of the time, so that a body without end cannot cost the answer.
     with contextlib.ExitStack() as open_until_the_end:
-        async with asyncio.timeout_at(deadline - settings.timeout * BODY_SHARE):
-            line = Line(open_until_the_end.enter_context(await _connected(endpoint, proxy, settings, tried)))
+        async with asyncio.timeout_at(journey.deadline - settings.timeout * BODY_SHARE):
+            patience = settings.timeout * (1 - BODY_SHARE) / len(ways.proxies) / 2
+            _, sock = await first_to_connect(ways, lambda proxy: _connected(journey, proxy), [], patience)
+            open_until_the_end.enter_context(sock)
+            journey.ways = Ways((journey.proxy,), ways.origin)
+            line, early = await _line(journey, sock)
+            address = journey.tried[-1].address
             try:
-                head, begun = await answer_to(_request(endpoint, proxy, fields), line)
+                head, begun = await answer_to(_request(journey.endpoint, journey.proxy, fields), line, early)
             except (NotHttpError, TooLongError):
-                return PlainAnswer(address=tried[-1].address, reason=Reason.PROXY_NOT_HTTP)
-        return PlainAnswer(head, await _body(line, begun, head, deadline), tried[-1].address)
+                return PlainAnswer(address=address, reason=Reason.PROXY_NOT_HTTP)
+        return PlainAnswer(head, await _body(line, begun, head, journey.deadline), address)
 
 
-async def _connected(
-    endpoint: Endpoint, proxy: Proxy | None, settings: Settings, tried: list[Connection]
-) -> socket.socket:
-    host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
-    places = settings.resolved.get((host, port)) or await resolve(host, port)
-    if settings.public_only and proxy is None and (host, port) not in settings.resolved:
-        places = [place for place in places if is_public(place[0])]
+async def _connected(journey: _Journey, proxy: Proxy | None) -> socket.socket:
+    journey.proxy, journey.chain = proxy, ()
+    if proxy is None:
+        return await dial(await _places_of_host(journey), journey.tried)
+    if not proxy.usable:
+        raise DialError(Reason.PROXY_UNSUPPORTED)
+    place = (proxy.host, proxy.port)
+    return await dial(journey.settings.resolved.get(place) or await resolve(*place), journey.tried)
+
+
+async def _places_of_host(journey: _Journey) -> list[tuple[str, int]]:
+    place, settings = (journey.endpoint.host, journey.endpoint.port), journey.settings
+    places = settings.resolved.get(place) or await resolve(*place)
+    if settings.public_only and place not in settings.resolved:
+        places = [each for each in places if is_public(each[0])]
         if not places:
             raise DialError(Reason.NO_ROUTE)
-    return await dial(places, tried)
+    return places
+
+
+async def _line(journey: _Journey, sock: socket.socket) -> tuple[Line, bytes]:
+    """A line on which the request can be made, and what came on it already."""
+    proxy, endpoint = journey.proxy, journey.endpoint
+    if proxy is None:
+        return Line(sock), b""
+    entered = await enter(sock, proxy)
+    journey.chain = entered.chain
+    if not proxy.makes_way(tls=False):
+        return entered.line, b""
+    seen = proxy.scheme == "socks5"
+    place = (await _places_of_host(journey))[0] if seen else (endpoint.host, endpoint.port)
+    opened = await open_way(entered, proxy, *place)
+    if opened.reason is not None:
+        raise ProxyError(opened.reason, opened.detail)
+    return entered.line, opened.early
 
 
 def _request(endpoint: Endpoint, proxy: Proxy | None, fields: tuple[str, ...]) -> bytes:
     path = read_target(endpoint.rows[0].url).path
     # RFC 9112 §3.2.2: a proxy is asked for the whole URL.
-    where = f"http://{bracketed(endpoint.host)}:{endpoint.port}{path}" if proxy else path
+    whole = proxy is not None and not proxy.makes_way(tls=False)
+    where = f"http://{bracketed(endpoint.host)}:{endpoint.port}{path}" if whole else path
     return http_request("GET", where, endpoint.host, endpoint.port, *fields, default_port=80)
 
 

@@ -11,7 +11,7 @@ from tlsinspect.endpoints.target import is_address
 from tlsinspect.model import Authority, Endpoint, Observation, Row
 from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.handshake import ECDSA, H2, LARGE, RSA, SMALL
-from tlsinspect.observe.route import Proxy
+from tlsinspect.observe.route import Ways
 from tlsinspect.observe.slices import Slice
 
 RANDOM_SNI, NO_SUCH_HOST = "random-sni", "no-such-host"
@@ -33,13 +33,13 @@ COSTS = {
 }
 
 
-async def probe(endpoint: Endpoint, proxy: Proxy | None, settings: Settings) -> list[Observation]:
+async def probe(endpoint: Endpoint, ways: Ways, settings: Settings) -> list[Observation]:
     """Ask every question once where `endpoint` answers. Nothing the network does raises."""
     made_up = f"tlsinspect-{secrets.token_hex(16)}.invalid"  # RFC 6761 §6.4: it cannot exist
-    found = [await observe(endpoint, proxy, settings, asked=asked) for asked in _questions(endpoint, made_up)]
-    if proxy is not None:
+    found = [await observe(endpoint, ways, settings, asked=asked) for asked in _questions(endpoint, made_up)]
+    if ways.proxies[0] is not None:
         nowhere = replace(endpoint, host=made_up, authority=Authority.PUBLIC, rows=(Row(url=f"https://{made_up}/"),))
-        found.append(await observe(nowhere, proxy, settings, asked=Slice(NO_SUCH_HOST)))
+        found.append(await observe(nowhere, ways, settings, asked=Slice(NO_SUCH_HOST)))
     return found
 
 

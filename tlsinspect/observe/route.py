@@ -1,14 +1,15 @@
-"""How to get there: straight, or through which proxy; and `--resolve`, as curl has it.
+"""How to get there: straight, or through which proxies; and `--resolve`, as curl has it.
 
 Credentials live here and nowhere else: no noun of `model` can hold them.
 """
 
 import base64
 import ipaddress
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Protocol, TypeAlias
 from urllib.parse import quote, unquote
 
 from tlsinspect.endpoints.target import bracketed, normal_host, read_port
@@ -17,18 +18,38 @@ from tlsinspect.http1 import Head
 from tlsinspect.model import Route
 from tlsinspect.text import printable
 
+# What can be spoken with a proxy, and the port where none is named, as curl has them: socks5 resolves names here,
+# socks5h leaves that to the proxy.
+SCHEMES = {"http": 1080, "https": 443, "socks5": 1080, "socks5h": 1080}
 _VARIABLES = {True: ("https_proxy", "HTTPS_PROXY"), False: ("http_proxy",)}  # HTTP_PROXY is unsafe in CGI: curl's rule
 _FOR_ALL = ("all_proxy", "ALL_PROXY")
+_LONGEST = 255  # bytes of a user's name or password in SOCKS5 (RFC 1929)
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """An HTTP proxy. Basic credentials go only to the proxy whose URL held them, and only after its 407."""
+    """A proxy. Credentials go only to the proxy whose URL held them, and only once it asks for them.
+
+    Scripts and systems may also name schemes that are not in SCHEMES: such a proxy is never connected to.
+    """
 
     host: str
     port: int
     origin: str
     credentials: str | None = field(default=None, repr=False)  # user:password
+    scheme: str = "http"
+
+    @property
+    def usable(self) -> bool:
+        return self.scheme in SCHEMES
+
+    @property
+    def socks(self) -> bool:
+        return self.scheme.startswith("socks")
+
+    def makes_way(self, tls: bool) -> bool:
+        """Whether it is asked for a way through to the endpoint, rather than to fetch something itself."""
+        return tls or self.socks
 
     def answers(self, head: Head | None) -> bool:
         """Whether there are credentials for what this proxy asks: Basic, in a 407."""
@@ -56,38 +77,47 @@ class Proxy:
 
     @property
     def route(self) -> Route:
-        return Route(proxy=f"http://{bracketed(self.host)}:{self.port}", origin=self.origin)
+        return Route(proxy=f"{self.scheme}://{bracketed(self.host)}:{self.port}", origin=self.origin)
 
 
 DIRECT = Route()
 
 
 def read_proxy(text: str, origin: str) -> Proxy:
-    """A proxy as people write it: ``[http://][user:password@]host[:port]``. Raises UsageError.
+    """A proxy as people write it: ``[scheme://][user:password@]host[:port]``. Raises UsageError.
 
     No sentence repeats what stood before the @: it may be a password.
     """
     scheme, separator, rest = text.partition("://")
-    if separator and scheme.lower() != "http":
+    scheme = scheme.lower() if separator else "http"
+    if scheme not in SCHEMES:
         raise UsageError(
-            f"{origin}: a proxy with the scheme {printable(scheme, 20)} cannot be used yet, only http; "
-            "--proxy none scans without it"
+            f"{origin}: a proxy with the scheme {printable(scheme, 20)} cannot be used, only "
+            f"{', '.join(SCHEMES)}; --proxy none scans without it"
         )
     userinfo, at, place = (rest if separator else text).removesuffix("/").rpartition("@")
     if re.search(r"[/?#]", userinfo + place):
         raise UsageError(f"{origin}: the address of a proxy has no path; write / ? # in a password as %2F %3F %23")
-    host, port = _place(place, origin)
-    credentials = None
-    if at:
-        user, _, password = userinfo.partition(":")
-        credentials = f"{unquote(user)}:{unquote(password)}"
-        if any(ord(c) < 32 for c in credentials):
-            raise UsageError(f"{origin}: the proxy's credentials hold control characters")
-    return Proxy(host, port, origin, credentials)
+    host, port = read_place(place, origin, SCHEMES[scheme])
+    return Proxy(host, port, origin, _credentials(userinfo, scheme, origin) if at else None, scheme)
 
 
-def _place(place: str, origin: str) -> tuple[str, int]:
-    """Host and port, 1080 where there is none, as curl has it."""
+def _credentials(userinfo: str, scheme: str, origin: str) -> str:
+    user, _, password = (unquote(part) for part in userinfo.partition(":"))
+    if any(ord(c) < 32 for c in user + password):
+        raise UsageError(f"{origin}: the proxy's credentials hold control characters")
+    if scheme.startswith("socks") and max(len(user.encode()), len(password.encode())) > _LONGEST:
+        raise UsageError(f"{origin}: SOCKS5 takes no name or password longer than {_LONGEST} bytes")
+    return f"{user}:{password}"
+
+
+def shown(url: str) -> str:
+    """A URL, or several, as it may be shown: without user, password and query."""
+    return printable(re.sub(r"//[^/\s]*@", "//…@", re.sub(r"\?[^\s;,]*", "", url)))
+
+
+def read_place(place: str, origin: str, default: int) -> tuple[str, int]:
+    """Host and port of a proxy. Raises UsageError."""
     host, port = place, ""
     if place.startswith("["):
         host, bracket, port = place[1:].partition("]")
@@ -97,44 +127,87 @@ def _place(place: str, origin: str) -> tuple[str, int]:
     elif place.count(":") == 1:
         host, _, port = place.partition(":")
     try:
-        return normal_host(host), read_port(port, origin) if port else 1080
+        return normal_host(host), read_port(port, origin) if port else default
     except UsageError:
         raise UsageError(f"{origin}: not the address of a proxy; write it as http://host:port") from None
 
 
 @dataclass(frozen=True)
+class Ways:
+    """The ways to one host, in order; None is straight there. A later one counts only where on those before no
+    connection can be had, not even to the proxy."""
+
+    proxies: tuple[Proxy | None, ...] = (None,)
+    origin: str = DIRECT.origin  # of going straight
+    trouble: str = ""  # why there is no way at all
+
+    @classmethod
+    def only(cls, proxy: Proxy | None) -> "Ways":
+        return cls((proxy,))
+
+    @property
+    def seen(self) -> bool:
+        """Whether the addresses of the host are looked up here, on every way."""
+        return all(proxy is None or proxy.scheme == "socks5" for proxy in self.proxies)
+
+    def route(self, proxy: Proxy | None) -> Route:
+        return proxy.route if proxy is not None else Route(origin=self.origin)
+
+
+class Script(Protocol):
+    """Whoever is asked for each host which ways it takes."""
+
+    async def ways(self, host: str, tls: bool) -> Ways: ...
+
+    def ways_now(self, host: str, tls: bool) -> Ways: ...
+
+    def close(self) -> None: ...
+
+
+# What is worth saying about where the proxies come from: the code of a finding, and its values.
+Note: TypeAlias = tuple[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
 class Routing:
-    """Which route each host takes. Pure once made: the environment is read by `routing`."""
+    """Which ways each host takes. How it is made from options, environment and system: `routing`."""
 
     fixed: Proxy | None = None
+    script: Script | None = None
     by_scheme: Mapping[bool, Proxy] = field(default_factory=dict)  # True for https
-    no_proxy: tuple[str, ...] = ()
+    no_proxy: tuple[str, ...] = ()  # as curl reads it
+    bypass: tuple[str, ...] = ()  # as Windows and macOS do
+    notes: tuple[Note, ...] = ()
+
+    async def ways(self, host: str, tls: bool) -> Ways:
+        if self.script is not None:
+            return await self.script.ways(host, tls)
+        return Ways.only(self.proxy_for(host, tls))
 
     def proxy_for(self, host: str, tls: bool) -> Proxy | None:
+        """The proxy where no script is asked."""
         if self.fixed is not None:
             return self.fixed
         proxy = self.by_scheme.get(tls)
-        return None if proxy is None or _exempt(host, self.no_proxy) else proxy
+        exempt = _exempt(host, self.no_proxy) or _bypassed(host, self.bypass)
+        return None if proxy is None or exempt else proxy
 
-    def configured(self) -> tuple[Proxy, ...]:
-        """Every proxy for TLS that is configured, whatever is exempt from it."""
-        return tuple(proxy for proxy in (self.fixed, self.by_scheme.get(True)) if proxy is not None)
+    def close(self) -> None:
+        """End what was started to find ways. It is started again where it is needed again."""
+        if self.script is not None:
+            self.script.close()
 
 
-def routing(option: str = "auto", environment: Mapping[str, str] | None = None) -> Routing:
-    """`option` is ``auto`` (the environment's proxies), ``none``, or a proxy's URL. Raises UsageError."""
-    if option == "none":
-        return Routing()
-    if option != "auto":
-        return Routing(fixed=read_proxy(option, "--proxy"))
-    env = os.environ if environment is None else environment
+def from_environment(env: Mapping[str, str]) -> Routing | None:
+    """What the variables say, as curl reads them; None where none of them names a proxy. Raises UsageError."""
     found = {}
     for tls, names in _VARIABLES.items():
         name = next((n for n in (*names, *_FOR_ALL) if env.get(n)), None)
         if name is not None:
             found[tls] = read_proxy(env[name], name)
     exempt = env.get("no_proxy") or env.get("NO_PROXY") or ""
-    return Routing(by_scheme=found, no_proxy=tuple(e.strip().lower() for e in exempt.split(",") if e.strip()))
+    entries = tuple(e.strip().lower() for e in exempt.split(",") if e.strip())
+    return Routing(by_scheme=found, no_proxy=entries) if found else None
 
 
 def _exempt(host: str, no_proxy: Iterable[str]) -> bool:
@@ -152,6 +225,22 @@ def _covers(entry: str, host: str) -> bool:
         return address in ipaddress.ip_network(entry.strip("[]"), strict=False)
     except ValueError:
         return False
+
+
+def _bypassed(host: str, patterns: Iterable[str]) -> bool:
+    """Windows' and macOS's reading: ``<local>`` is every name without a dot, ``*`` stands for anything; macOS adds
+    networks written short (169.254/16) and all that is below a domain (.acme.test)."""
+    return any(_matches(pattern.lower(), host) for pattern in patterns)
+
+
+def _matches(pattern: str, host: str) -> bool:
+    if pattern == "<local>":
+        return "." not in host and ":" not in host
+    pattern = pattern.rpartition("://")[2].replace("[", "").replace("]", "")
+    address, slash, bits = pattern.partition("/")
+    if slash:
+        return _covers(".".join((*address.split("."), "0", "0", "0")[:4]) + f"/{bits}", host)
+    return host.endswith(pattern) if pattern.startswith(".") else fnmatchcase(host, pattern)
 
 
 Resolved = dict[tuple[str, int], list[tuple[str, int]]]

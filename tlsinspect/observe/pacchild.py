@@ -1,0 +1,114 @@
+"""The process in which a proxy script runs: one line of JSON in, one out, as `pac` starts it.
+
+Nothing of the script's is trusted: it has an engine of its own with bounded memory and no way to files or sockets but
+looking names up, in a process that `pac` ends when it takes too long.
+"""
+
+import json
+import socket
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from tlsinspect.observe.pacfunctions import functions
+
+MEMORY = 64 * 1024 * 1024  # bytes for the engine
+PROCESS_MEMORY = 1024 * 1024 * 1024  # of address space for the whole process
+CPU_SECONDS = 60  # for the whole process, should nobody be left to end it
+LONGEST = 4096  # characters of an answer
+
+# What no script can take away by assigning to a name it knows.
+_CALL = """
+(function (url, host) {
+  const find = typeof FindProxyForURL === "function" ? FindProxyForURL : FindProxyForURLEx;
+  return find(url, host);
+})
+"""
+_DEFINED = 'typeof FindProxyForURL === "function" || typeof FindProxyForURLEx === "function"'
+
+
+def main() -> None:
+    _confine()
+    source = json.loads(sys.stdin.readline())["source"]
+    try:
+        find = _load(source)
+    except Exception as error:  # noqa: BLE001 - whatever the script does is its answer
+        return _say(error=_words(error))
+    _say(ready=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = find(asked["url"], asked["host"])
+        except Exception as error:  # noqa: BLE001 - as above
+            _say(error=_words(error))
+            continue
+        if isinstance(answer, str):
+            _say(answer=answer[:LONGEST])
+        else:
+            _say(error=f"it returns no text but {_kind(answer)}")
+    return None
+
+
+def _load(source: str) -> Any:
+    import quickjs
+
+    context = quickjs.Context()
+    context.set_memory_limit(MEMORY)
+    for name, function in functions(_look_up, _my_addresses, lambda: datetime.now().astimezone()).items():
+        context.add_callable(name, function)
+    context.eval(source)
+    if not context.eval(_DEFINED):
+        raise ValueError("it has no function FindProxyForURL")
+    return context.eval(_CALL)
+
+
+def _look_up(host: str) -> Sequence[str]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, ValueError):
+        return ()
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))[:16]
+
+
+def _my_addresses() -> Sequence[str]:
+    """This machine's addresses on the ways out. Connecting a datagram socket sends nothing."""
+    found = []
+    for family, outside in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect((outside, 53))
+                found.append(str(sock.getsockname()[0]))
+        except OSError:
+            continue
+    return found
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the engine's list of calls."""
+    said = str(error).partition("\n    at ")[0]
+    return " ".join(said[:1000].split())[:300] or type(error).__name__
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else type(value).__name__
+
+
+def _say(**said: object) -> None:
+    print(json.dumps(said), flush=True)
+
+
+def _confine() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits; the engine's own holds there too
+        return
+    for what, limit in ((resource.RLIMIT_AS, PROCESS_MEMORY), (resource.RLIMIT_CPU, CPU_SECONDS)):
+        try:
+            resource.setrlimit(what, (limit, limit))
+        except (OSError, ValueError):  # macOS does not take every one
+            continue
+
+
+if __name__ == "__main__":
+    main()
