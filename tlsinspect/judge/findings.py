@@ -43,7 +43,7 @@ def findings(
         *_product(product, words),
         *_names(decision, established, product, words),
         *_shared(established, context),
-        *_stores(established, context),
+        *_stores(seen, established, context),
         *_certificate(established, context, words),
         *_handshake(seen, established.facts.authority is Authority.GOOGLE),
         *_answers(seen, words),
@@ -106,7 +106,7 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
         yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
 
 
-def _stores(established: Established, context: Context) -> Iterator[Finding]:
+def _stores(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
     """What the operating system's own store makes of who signed, where the stores were read."""
     path, stores = established.path, context.stores
     if stores is None or path is None or not path.certificates:
@@ -117,7 +117,10 @@ def _stores(established: Established, context: Context) -> Iterator[Finding]:
             code = "trusted-by-os" if held else "not-trusted-by-os"
             authority = signers(path)[-1].title if signers(path) else title_of(path.leaf.issuer)
             yield finding(code, {"authority": authority})
-    elif established.facts.signer == "google" and not context.trust.stand_in and stores.system_lacks_public(path):
+        return
+    presented = readable(seen.tls.chain) if seen.tls else ()
+    googles = established.facts.signer == "google" and not context.trust.stand_in
+    if googles and stores.system_lacks(path, presented):
         yield finding("os-store-outdated", {"anchor": path.certificates[-1].title})
 
 

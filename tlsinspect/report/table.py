@@ -195,13 +195,13 @@ def finding_line(finding: Finding) -> Text:
 def _facts(report: Report) -> Iterator[RenderableType]:
     clock = report.clock
     here = f"{clock.local:%Y-%m-%d %H:%M:%S}Z {'as you chose' if report.judged_at else 'here'}"
-    yield _labelled("clock", here if report.judged_at else f"{here}, {_true_time(report)}")
+    yield labelled("clock", here if report.judged_at else f"{here}, {_true_time(report)}")
     for hint in clock.hints:
-        yield _labelled("", hint, "dim")
+        yield labelled("", hint, "dim")
     for number, line in enumerate(_roots(report)):
-        yield _labelled("" if number else "roots", line)
+        yield labelled("" if number else "roots", line)
     if report.reachability:
-        yield _labelled("port 80", " · ".join(_port_80(report.reachability)))
+        yield labelled("port 80", " · ".join(_port_80(report.reachability)))
 
 
 MOST_ROOTS = 8  # lines; whoever makes an authority for each host must not fill the screen
@@ -251,7 +251,7 @@ def _port_80(rows: Sequence[Reachability]) -> Iterator[str]:
 _NOT_NEEDED = " (on the list, not named by these certificates)"
 
 
-def _labelled(label: str, text: str, style: str = "") -> Table:
+def labelled(label: str, text: str, style: str = "") -> Table:
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(no_wrap=True, width=7)
     line.add_column(ratio=1, overflow="fold")

@@ -3,13 +3,14 @@
 Nothing here decides anything. A store that cannot be read is one with a problem, in words. No socket is opened.
 """
 
+import re
 from collections.abc import Callable
 
 from tlsinspect.evidence.truststores import Store, Stores
 from tlsinspect.model import TrustStore
 from tlsinspect.stores.reading import Held, read_file, read_folders
 from tlsinspect.stores.settings import Machine, SwitchedOff, switched_off
-from tlsinspect.stores.system import certifi, from_windows, openssl_folder, system
+from tlsinspect.stores.system import certifi, from_windows, openssl_folder, shipped, system
 from tlsinspect.stores.table import StoreRow, table
 
 
@@ -26,13 +27,13 @@ def _store(row: StoreRow, held: Held, machine: Machine) -> Store:
     facts = TrustStore(
         id=row.id,
         title=row.title,
-        place=held.place,
+        place=re.sub(r"//\S*@", "//…@", held.place),  # somebody may have named a URL, with a password
         effect=row.effect,
         system=row.system,
         certificates=len(held.certificates),
         problem=held.problem,
     )
-    return Store(facts, held.certificates, row.public, whole=machine.platform != "win32")
+    return Store(facts, held.certificates, whole=machine.platform != "win32")
 
 
 def _held(row: StoreRow, machine: Machine) -> Held | None:
@@ -55,4 +56,4 @@ _FINDERS: dict[str, Callable[[Machine], Held | None]] = {
     "certifi": lambda _: certifi(),
 }
 
-__all__ = ["Machine", "SwitchedOff", "read_stores", "switched_off"]
+__all__ = ["Machine", "SwitchedOff", "read_stores", "shipped", "switched_off"]

@@ -16,7 +16,6 @@ class StoreRow:
     title: str
     effect: str
     system: bool
-    public: bool
     find: str  # how it is found, where nothing names it
     variable: str
     files: tuple[str, ...]
@@ -44,6 +43,7 @@ class Table:
     switches: tuple[SwitchRow, ...]
     bundles: tuple[str, ...]
     keychains: tuple[str, ...]
+    shipped: tuple[str, ...]  # files, or keychains, of the system's makers
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -64,6 +64,7 @@ def table(platform: str) -> Table:
         switches=tuple(map(_switch, raw["switch"])),
         bundles=tuple(raw["linux"]["bundles"]),
         keychains=tuple(raw["darwin"]["keychains"]),
+        shipped=tuple(raw.get(platform, {}).get("shipped", ())),
     )
 
 
@@ -73,7 +74,6 @@ def _store(row: dict[str, Any]) -> StoreRow:
         title=row["title"],
         effect=row["effect"],
         system=row.get("system", False),
-        public=row.get("public", False),
         find=row.get("find", ""),
         variable=row.get("variable", ""),
         files=tuple(row.get("files", ())),
