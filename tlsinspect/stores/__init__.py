@@ -10,7 +10,7 @@ from tlsinspect.evidence.truststores import Store, Stores
 from tlsinspect.model import TrustStore
 from tlsinspect.stores.reading import Held, read_file, read_folders
 from tlsinspect.stores.settings import Machine, SwitchedOff, switched_off
-from tlsinspect.stores.system import certifi, from_windows, openssl_folder, shipped, system
+from tlsinspect.stores.system import certifi, from_windows, openssl_folder, shipped, system_store
 from tlsinspect.stores.table import StoreRow, table
 
 
@@ -50,7 +50,7 @@ def _held(row: StoreRow, machine: Machine) -> Held | None:
 
 
 _FINDERS: dict[str, Callable[[Machine], Held | None]] = {
-    "system": lambda machine: system(machine.platform),
+    "system": lambda machine: system_store(machine.platform),
     "openssl-folder": lambda _: openssl_folder(),
     "windows-ca": lambda _: from_windows("CA"),
     "certifi": lambda _: certifi(),

@@ -22,7 +22,7 @@ _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 Rows = Iterable[tuple[bytes, str, Any]]
 
 
-def system(platform: str) -> Held | None:
+def system_store(platform: str) -> Held | None:
     """The store that "this machine trusts" means."""
     if platform == "win32":
         return from_windows("ROOT")
