@@ -296,7 +296,7 @@ def test_keychains_whose_program_misbehaves(tmp_path: Path, monkeypatch: pytest.
 def machine(tmp_path: Path) -> Machine:
     """A Linux machine without any setting."""
     (tmp_path / "home").mkdir()
-    return Machine("linux", {}, tmp_path / "home")
+    return Machine("linux", {}, tmp_path / "home", tmp_path)
 
 
 def with_variables(machine: Machine, **variables: object) -> Machine:

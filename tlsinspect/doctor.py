@@ -70,7 +70,7 @@ def examine(
         stores=stores.facts(),
         unread=stores.unread,
         authorities=installed,
-        findings=(*_settings(machine, routes), *findings(installed, stores, trust, now)),
+        findings=(*_settings(machine, routes), *findings(strangers, installed, stores, trust, now)),
     )
     named = private_names(zip(strangers, (a.product for a in installed), strict=True))
     return Examined(diagnosis, {**named, **_proxies(routes), **of_this_machine()})

@@ -54,15 +54,16 @@ def _product(certificate: Certificate, trust: Trust) -> Attribution | None:
 
 
 def findings(
+    certificates: Sequence[Certificate],
     installed: Sequence[InstalledAuthority],
     stores: Stores,
     trust: Trust,
     now: datetime,
 ) -> Iterator[Finding]:
-    """What the stores, the clock and the trust data give to say."""
+    """What the stores, the clock and the trust data give to say; `installed` are the certificates' `authorities`."""
     titles = {store.facts.id: store.facts.title for store in stores.stores}
-    for authority in installed:
-        yield from _about(authority, enumerated([titles[i] for i in authority.stores], 20), trust)
+    for certificate, authority in zip(certificates, installed, strict=True):
+        yield from _about(certificate, authority, enumerated([titles[i] for i in authority.stores], 20), trust)
     yield from store_problems(stores)
     yield from _others(installed, trust)
     yield from _lacking(stores, trust)
@@ -72,20 +73,14 @@ def findings(
         yield finding("trust-data-old", {"data_date": trust.facts.date, "data_age": str(trust.age_days(now))})
 
 
-def _about(authority: InstalledAuthority, stores: str, trust: Trust) -> Iterator[Finding]:
+def _about(certificate: Certificate, authority: InstalledAuthority, stores: str, trust: Trust) -> Iterator[Finding]:
     values = {"authority": authority.title, "sha256": authority.sha256, "stores": stores}
-    if authority.listed:
-        yield finding("listed-authority-installed", {**values, "listed": authority.listed}, _incident(authority, trust))
-    elif authority.product is not None:
-        product = {"id": authority.product.id, "product": authority.product.product}
-        yield finding("interceptor-installed", {**values, **product, "confidence": authority.product.confidence})
-
-
-def _incident(authority: InstalledAuthority, trust: Trust) -> dict[str, str]:
-    rows = [row for kind in ("leaked_key", "state_key", "known_forgery") for row in trust.interceptors.get(kind, ())]
-    hashes = {authority.sha256, authority.spki_sha256}
-    found = next((r for r in rows if hashes & {r.get("sha256", ""), r.get("spki_sha256", "")}), {})
-    return {"incident": found.get("name") or found.get("incident") or "see the catalogue"}
+    found, product = listed((certificate,), trust), authority.product
+    if found is not None:
+        yield finding("listed-authority-installed", {**values, "listed": found.code, "name": found.name})
+    elif product is not None:
+        said = {"id": product.id, "product": product.product, "confidence": product.confidence}
+        yield finding("interceptor-installed", {**values, **said})
 
 
 def _others(installed: Sequence[InstalledAuthority], trust: Trust) -> Iterator[Finding]:
