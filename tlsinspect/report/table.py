@@ -208,14 +208,16 @@ MOST_ROOTS = 8  # lines; whoever makes an authority for each host must not fill 
 
 
 def _roots(report: Report) -> Iterator[str]:
-    """The matrix, a line for each intercepting authority: which stores hold it and which do not."""
-    titles = {store.id: store.title for store in report.stores}
-    for root in report.roots[:MOST_ROOTS] if titles else ():
+    """The matrix, a line for each intercepting authority: which of the stores that could be read hold it."""
+    stores = [store.id for store in report.stores if store.certificates]
+    for root in report.roots[:MOST_ROOTS] if stores else ():
         hosts = f"{len(root.hosts)} host{'s' if len(root.hosts) != 1 else ''}"
-        held = ", ".join(titles[i] for i in root.held_by) or "no store"
-        others = ", ".join(title for i, title in titles.items() if i not in root.held_by)
-        yield f'"{printable(root.title, 80)}" ({hosts}) in {held}' + (f" · not in {others}" if others else "")
-    if titles and len(report.roots) > MOST_ROOTS:
+        others = ", ".join(i for i in stores if i not in root.held_by)
+        where = [f"in {', '.join(root.held_by)}"] if root.held_by else []
+        if others:
+            where.append(f"{'not in' if root.held_by else 'in none of'} {others}")
+        yield f'"{printable(root.title, 80)}" ({hosts}) {" · ".join(where)}'
+    if stores and len(report.roots) > MOST_ROOTS:
         yield f"and {len(report.roots) - MOST_ROOTS} more"
 
 
