@@ -251,6 +251,26 @@ def test_a_windows_store_that_cannot_be_opened() -> None:
     assert from_windows("ROOT", refuse).problem == "Access is denied"
 
 
+def test_what_came_with_the_system_is_told_from_what_was_added(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, company_pem: bytes, google: pki.GoogleLike
+) -> None:
+    (tmp_path / "a.crt").write_bytes(company_pem)
+    (tmp_path / "b.crt").write_bytes(google.roots_pem)
+    (tmp_path / "c.txt").write_bytes(google.roots_pem)
+    rows_ = replace(table("linux"), shipped=(str(tmp_path / "a*.crt"), str(tmp_path / "gone" / "*.crt")))
+    monkeypatch.setattr(system_module, "table", lambda _: rows_)
+    assert system_module.shipped("linux") == {c.spki_sha256 for c in from_pem(company_pem).certificates}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_no_platform_raises_where_its_programs_are_missing(machine: Machine, platform: str) -> None:
+    if platform == sys.platform:
+        pytest.skip("nothing is missing here")
+    stores = read_stores(replace(machine, platform=platform))
+    assert by_id(stores)["os"].problem
+    assert stores.system_holds(path_of(pki.self_signed(HOST, NOW))) is None
+
+
 KEYCHAIN = """\
 keychain: "/Library/Keychains/System.keychain"
 class: 0x80001000
@@ -323,6 +343,13 @@ def test_a_variable_names_a_store(machine: Machine, tmp_path: Path, company_pem:
     missing = by_id(read_stores(with_variables(machine, **{variable: tmp_path / "gone.pem"})))[row["id"]]
     assert (missing.certificates, missing.place) == (0, str(tmp_path / "gone.pem"))
     assert "No such file" in missing.problem
+
+
+@pytest.mark.parametrize("variable", [row["variable"] for row in rows("store") if row.get("either")])
+def test_a_variable_that_may_name_a_folder(machine: Machine, company_pem: bytes, variable: str) -> None:
+    (machine.home / "0a1b2c3d.0").write_bytes(company_pem)
+    found = by_id(read_stores(with_variables(machine, **{variable: machine.home})))[variable]
+    assert (found.certificates, found.problem) == (1, "")
 
 
 SETTINGS = {
@@ -620,6 +647,13 @@ def test_whether_the_system_trusts_it_is_said(company: pki.Authority, google: pk
     assert codes(judged(issued, trust, None)) & STORE_CODES == set()
 
 
+def test_of_a_wrong_name_nothing_is_said(company: pki.Authority, roots: Path) -> None:
+    """Everybody notices that, whatever the stores hold."""
+    found = judged(company.issue(["portal.test"]), Trust.load(roots), stores_of(os=company.pem))
+    assert found.verdict == "wrong-host"
+    assert codes(found) & STORE_CODES == set()
+
+
 def test_of_a_system_store_that_cannot_be_read_nothing_is_said(company: pki.Authority, roots: Path) -> None:
     broken = Stores((Store(TrustStore("os", "os", "", "base", True, problem="No such file")),))
     assert codes(judged(company.issue([HOST]), Trust.load(roots), broken)) & STORE_CODES == set()
@@ -674,6 +708,7 @@ def test_stores_are_read_when_somebody_unknown_signed_and_only_then(
     said = {finding.code: finding.sentence for finding in report.conclusions}
     assert "Node.js" in said["silent-interception"]
     assert "gone.pem" in said["store-unreadable"]
+    assert "Java" in said["stores-not-read"]
 
 
 def test_stores_that_never_answer_cost_no_result(

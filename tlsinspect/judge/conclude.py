@@ -33,7 +33,7 @@ def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Findin
         *_asked_time(context),
         *_intercepted(judged.assessments),
         *_noticed(judged.roots),
-        *_stores(context),
+        *_stores(judged),
         *skew_findings(context),
     ]
     portal = next((r for r in reached if r.portal and r.listed), None)
@@ -69,10 +69,15 @@ def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
                 yield finding(code, values)
 
 
-def _stores(context: Context) -> Iterator[Finding]:
-    """Stores that somebody named and that cannot be read."""
-    if context.stores is not None:
-        yield from store_problems(context.stores)
+def _stores(judged: Judged) -> Iterator[Finding]:
+    """Stores that are not read, where that leaves something open, and stores that cannot be."""
+    stores = judged.context.stores
+    if stores is None:
+        return
+    if judged.roots and stores.unread:
+        unread = [f"{client} ({what})" if what else client for client, what in stores.unread.items()]
+        yield finding("stores-not-read", {"clients": listed(unread, 20)})
+    yield from store_problems(stores)
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

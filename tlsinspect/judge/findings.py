@@ -111,13 +111,12 @@ def _stores(seen: Observation, established: Established, context: Context) -> It
     path, stores = established.path, context.stores
     if stores is None or path is None or not path.certificates:
         return
-    if path.foreign:
+    if path.foreign and not established.facts.claims_another:  # a wrong name is noticed by everybody
         held = stores.system_holds(path)
         if held is not None:
             code = "trusted-by-os" if held else "not-trusted-by-os"
             authority = signers(path)[-1].title if signers(path) else title_of(path.leaf.issuer)
             yield finding(code, {"authority": authority})
-        return
     presented = readable(seen.tls.chain) if seen.tls else ()
     googles = established.facts.signer == "google" and not context.trust.stand_in
     if googles and stores.system_lacks(path, presented):

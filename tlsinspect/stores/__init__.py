@@ -3,6 +3,7 @@
 Nothing here decides anything. A store that cannot be read is one with a problem, in words. No socket is opened.
 """
 
+import os
 import re
 from collections.abc import Callable
 
@@ -44,7 +45,7 @@ def _held(row: StoreRow, machine: Machine) -> Held | None:
         named = machine.value(row.variable)
         if named is None:
             return None
-        return read_folders(named) if row.folder else read_file(named)
+        return read_folders(named) if row.folder or (row.either and os.path.isdir(named)) else read_file(named)
     found = machine.setting(row.files, row.line) if row.line is not None else None
     return read_file(machine.named(found[1].group(1))) if found else None
 

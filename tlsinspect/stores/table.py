@@ -21,6 +21,7 @@ class StoreRow:
     files: tuple[str, ...]
     line: re.Pattern[str] | None
     folder: bool
+    either: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def _store(row: dict[str, Any]) -> StoreRow:
         files=tuple(row.get("files", ())),
         line=_pattern(row.get("line")),
         folder=row.get("folder", False),
+        either=row.get("either", False),
     )
 
 
