@@ -22,6 +22,7 @@ from tests.conftest import options, resolve, run
 from tests.faults import fault, honest_proxy, tls_server
 from tlsinspect import model, scan
 from tlsinspect.conductor import prepare
+from tlsinspect.evidence.catalogue import ListedCode
 from tlsinspect.fetch import Purpose
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
@@ -342,6 +343,7 @@ def test_no_closed_list_of_the_schema_is_checked_by_nothing() -> None:
         ("Timestamp", "via"): ("embedded", "ocsp"),
         ("Fetch", "purpose"): get_args(Purpose),
         ("TrustStore", "effect"): ("base", "replaces", "adds"),
+        ("InstalledAuthority", "listed"): ("", *get_args(ListedCode)),
     }
 
 

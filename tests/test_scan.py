@@ -29,6 +29,7 @@ from tests.test_observe import (
     sound,
 )
 from tlsinspect.conductor import execute, scan, scan_async
+from tlsinspect.evidence.truststores import Stores
 from tlsinspect.lab.pki import (
     Authority,
     Issued,
@@ -50,6 +51,12 @@ __all__ = ["_no_names_are_looked_up"]  # a fixture for every test here too
 DAY = timedelta(days=1)
 THIRD = "accounts.google.com"
 FAR = "fonts.gstatic.com"  # unrelated to the others by name
+
+
+@pytest.fixture(autouse=True)
+def _no_stores_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in its trust stores must not change what these tests see; `test_stores` looks at them."""
+    monkeypatch.setattr("tlsinspect.conductor.read_stores", Stores)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ as a whole.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.evidence.truststores import Stores
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
+from tlsinspect.gather.aside import aside
 from tlsinspect.gather.port80 import Port80
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
@@ -54,6 +56,7 @@ from tlsinspect.version import __version__
 
 # A Google host asked only for the time, where a single leaf tells it and this machine's clock does not agree.
 SECOND_HOSTS = ("www.google.com", "oauth2.googleapis.com")
+STORES_SECONDS = 20.0  # for reading this machine's trust stores, which may lie on a network
 
 
 @dataclass
@@ -110,7 +113,8 @@ class Run:
 
     async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
         if any(s.path is not None and s.path.foreign for s in sightings):
-            self.stores = await asyncio.to_thread(read_stores)
+            with contextlib.suppress(TimeoutError):
+                self.stores = await aside(read_stores, STORES_SECONDS)
 
     async def _observe_all(self) -> None:
         gate, progress = asyncio.Semaphore(self.options["concurrency"]), self.options["progress"]

@@ -500,6 +500,54 @@ NOTE = "Measured as this process: per-application rules may treat other programs
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledAuthority:
+    """A certificate in a trust store of this machine that is no public root and came with no operating system."""
+
+    title: str
+    subject: str
+    sha256: str
+    spki_sha256: str
+    not_after: datetime
+    stores: tuple[str, ...]  # ids
+    system: bool  # in the operating system's own
+    product: Attribution | None = None  # what its names say: a hint
+    listed: str = ""  # known-forgery, leaked-key or state-interception, by its key
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRoute:
+    """What `--proxy auto` takes for one address."""
+
+    url: str
+    route: Route | None  # None where the proxy makes no sense
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """This machine as far as TLS is concerned, without asking anybody: what `tlsinspect doctor` writes."""
+
+    schema_version: int
+    tool: str
+    made: datetime  # local clock
+    user: str
+    machine: str
+    platform: str
+    versions: dict[str, str]
+    trust: TrustFacts
+    trust_days: int  # age of the trust data by the local clock
+    synchronised: bool | None  # whether the system says that its clock is; None where it does not say
+    routes: tuple[TriedRoute, ...]
+    environment: dict[str, str]  # variables that matter, without credentials
+    stores: tuple[TrustStore, ...]
+    unread: dict[str, str]  # programs that go by something else, and what that is
+    authorities: tuple[InstalledAuthority, ...]
+    findings: tuple[Finding, ...]
+    redacted: bool = False
+    note: str = "Measured as this process and user: others may have other variables, settings and stores."
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     schema_version: int
     tool: str

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 SHORTEST = 3  # characters: what is shorter stands in other words too
+EVERYBODY = {"root", "admin", "administrator", "user"}  # names of nobody, and words that stand elsewhere too
 
 
 def of_this_machine() -> dict[str, str]:
@@ -31,9 +32,10 @@ def _home() -> str:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (OSError, KeyError):
         return ""
+    return "" if name.casefold() in EVERYBODY else name
 
 
 def scrub(noun: T, secrets: Mapping[str, str]) -> T:

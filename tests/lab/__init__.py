@@ -10,5 +10,6 @@ It needs Linux with user namespaces (or root), and on Debian or Ubuntu::
 mitmproxy has an environment of its own because it pins an older cryptography. The services need not run, and nothing
 they have configured is used. `network` makes the machines, `pki` the certificates, `programs` starts what runs there;
 `revocation_server` is the one program that can be told to lie. `command` is the command under test. `test_network` and
-`test_port80` judge the lab itself; `test_scan_lab`, `test_revocation_lab` and `test_clock_lab` the command.
+`test_port80` judge the lab itself; `test_scan_lab`, `test_revocation_lab`, `test_clock_lab` and `test_stores_lab` the
+command.
 """

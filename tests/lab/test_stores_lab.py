@@ -1,5 +1,6 @@
 """The company's authority in each trust store in turn: the matrix names that store and the programs that go by it."""
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -156,6 +157,28 @@ def test_the_table_says_it_in_words(scan: Command, network: Network, squid: Prox
     with network.os_trusts(pki.corporate_root):
         done, _ = scan.run("scan", "--trust", str(pki.google_roots), "--proxy", squid.url, env={"COLUMNS": "300"})
     assert "this machine trusts it" in done.stdout
-    assert '"Acme Corp TLS Inspection CA" (4 hosts) in the operating system\'s store' in done.stdout
+    assert '"Acme Corp TLS Inspection CA" (4 hosts) in os, os-folder' in done.stdout
     assert "Silent for Python's ssl" in done.stdout
     assert "Breaking for gcloud" in done.stdout
+
+
+def test_the_authority_is_exported(scan: Command, network: Network, interceptor: Proxy, tmp_path: Path) -> None:
+    """As it was presented, or as the system's store holds it."""
+    assert interceptor.authority is not None
+    file = tmp_path / "ca.pem"
+    with network.os_trusts(interceptor.authority):
+        result = scan("--proxy", interceptor.url, "--export-ca", str(file))
+    assert result.status == 1
+    assert list(certificates_in(file.read_bytes())) == [authority_of(interceptor).der]
+
+
+def test_the_doctor_sees_it_though_nothing_is_intercepted(scan: Command, network: Network, mitmproxy: Proxy) -> None:
+    assert mitmproxy.authority is not None
+    with network.os_trusts(mitmproxy.authority):
+        done, _ = scan.run("doctor", "--format", "json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    (installed,) = [each for each in found["authorities"] if each["sha256"] == authority_of(mitmproxy).sha256]
+    assert installed["system"]
+    assert installed["product"]["id"] == "mitmproxy"
+    assert "interceptor-installed" in {finding["code"] for finding in found["findings"]}

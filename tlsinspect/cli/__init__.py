@@ -30,6 +30,14 @@ exit status:
 """
 
 
+DOCTOR_EPILOG = """\
+exit status:
+  0    nothing was found that somebody should act on
+  1    something was: an interceptor's authority is installed, a trust store cannot be read, a program verifies nothing …
+  2    the command or a file it names makes no sense
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """As argparse has it, but a mistake is answered in one line, and no password in it is repeated."""
 
@@ -76,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _scan(commands)
     _classify(commands)
     _inspect(commands)
+    _doctor(commands)
     _trust(commands)
     _cache(commands)
     _demo(commands)
@@ -141,6 +150,7 @@ def _scan(commands: Commands) -> None:
     _fetching(p)
     p.add_argument("--at", metavar="TIME", help="judge as if it were this time, ISO 8601 with a zone (default: now)")
     _output(p, ("table", "json", "jsonl"))
+    p.add_argument("--export-ca", metavar="FILE", help="write the intercepting authorities here, PEM, if there are any")
     _verbose(p)
     _witness(p)
     _redact_option(p)
@@ -180,6 +190,16 @@ def _inspect(commands: Commands) -> None:
     _output(p, ("table", "json"))
     p.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
     _network(p)
+    _trust_option(p)
+
+
+def _doctor(commands: Commands) -> None:
+    help_ = "look at this machine and ask nobody: proxies, clock, trust stores and who is in them, settings"
+    p = _command(commands, "doctor", help_, DOCTOR_EPILOG)
+    p.add_argument(
+        "--unredacted", action="store_true", help="show the names of the user, the machine and the company as they are"
+    )
+    _output(p, ("table", "json"))
     _trust_option(p)
 
 

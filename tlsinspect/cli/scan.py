@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from tlsinspect.cli.export import check_export, export
 from tlsinspect.cli.output import destination, progress, read_time, write_report
 from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import lines_of
@@ -17,6 +18,8 @@ from tlsinspect.trust import Trust
 def run(arguments: argparse.Namespace) -> int:
     if arguments.targets and arguments.profile is not None:
         raise UsageError("name targets or a profile, not both")
+    if arguments.export_ca is not None:
+        check_export(arguments.export_ca, arguments.output)
     prepared = prepare(
         list(_targets(arguments.targets)) if arguments.targets else None,
         profile="gwsmo" if arguments.profile is None else arguments.profile,
@@ -45,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         with progress() as prepared.options["progress"]:
             report = execute(prepared)
         write_report(report, arguments.format, title, out, verbose=arguments.verbose)
+    if arguments.export_ca is not None:
+        export(report, arguments.export_ca)
     return exit_status(report)
 
 

@@ -27,7 +27,6 @@ class Store:
 
     facts: TrustStore
     certificates: tuple[Certificate, ...] = ()
-    public: bool = False  # holds the public roots too
     whole: bool = True  # everything that would be trusted is in it: Windows adds public roots when they are first met
 
     @cached_property
@@ -43,12 +42,12 @@ class Store:
 
     def holds(self, path: Path) -> Certificate | None:
         """The certificate by which who goes by this store would accept the signer of `path`."""
-        for certificate in signers(path):
-            if certificate.spki_sha256 in self.by_key:
-                return self.by_key[certificate.spki_sha256]
-        top = path.certificates[-1]
-        named = self.by_subject.get(folded(top.issuer), ())[:MAX_CANDIDATES]
-        return next((c for c in named if signed(top, c)), None)
+        same = (self.by_key.get(c.spki_sha256) for c in signers(path))
+        return next(filter(None, same), None) or self.issuer_of(path.certificates[-1])
+
+    def issuer_of(self, certificate: Certificate) -> Certificate | None:
+        named = self.by_subject.get(folded(certificate.issuer), ())[:MAX_CANDIDATES]
+        return next((c for c in named if signed(certificate, c)), None)
 
 
 def signers(path: Path) -> tuple[Certificate, ...]:
@@ -92,6 +91,11 @@ class Stores:
                 return found
         return ()
 
+    @property
+    def unread(self) -> dict[str, str]:
+        """The clients whose store is not known, and what it is."""
+        return {client.title: client.unread for client in self.clients if not self.used[client.title]}
+
     def facts(self) -> tuple[TrustStore, ...]:
         """Every store, with the clients that go by it."""
         by = {i: tuple(title for title, used in self.used.items() if i in used) for i in self._by_id}
@@ -108,10 +112,14 @@ class Stores:
             return True
         return None if not system or any(store.facts.problem for store in system) else False
 
-    def system_lacks_public(self, path: Path) -> bool:
-        """Whether the operating system's store surely lacks every key of a path to a public root."""
-        whole = all(store.whole for store in self.stores if store.facts.system)
-        return whole and self.system_holds(path) is False
+    def system_lacks(self, path: Path, presented: Sequence[Certificate]) -> bool:
+        """Whether the operating system's store surely knows no key of a path, nor of anything else that was presented:
+        a root may be there under another one's signature."""
+        if self.system_holds(path) is not False:
+            return False
+        system = [store for store in self.stores if store.facts.system]
+        helped = any(store.issuer_of(c) is not None for store in system for c in presented)
+        return not helped and all(store.whole for store in system)
 
     def verdict_of(self, client: str, held: Sequence[str]) -> bool | None:
         """Whether `client` trusts what the stores `held` hold; None where that is not known."""
@@ -126,18 +134,21 @@ def intercepting_roots(
     found: Iterable[tuple[str, Path, str | None]], stores: Stores | None
 ) -> tuple[InterceptingRoot, ...]:
     """The authorities behind intercepted hosts, each once, from (host, path, product)."""
-    roots: dict[str, InterceptingRoot] = {}
     stores = stores or Stores()
+    roots: dict[str, InterceptingRoot] = {}
+    hosts: dict[str, dict[str, None]] = {}
     for host, path, product in found:
-        root = _root(host, path, product, stores)
-        key = root.spki_sha256 or root.subject
-        known = roots.get(key)
-        hosts = tuple(dict.fromkeys((*known.hosts, host))) if known else (host,)
-        roots[key] = replace(known or root, hosts=hosts)
-    return tuple(roots.values())
+        above = signers(path)
+        key = above[-1].spki_sha256 if above else ""
+        if key not in roots:
+            root = _root(path, product, stores)
+            key = root.spki_sha256 or root.subject
+            roots.setdefault(key, root)
+        hosts.setdefault(key, {})[host] = None
+    return tuple(replace(root, hosts=tuple(hosts[key])) for key, root in roots.items())
 
 
-def _root(host: str, path: Path, product: str | None, stores: Stores) -> InterceptingRoot:
+def _root(path: Path, product: str | None, stores: Stores) -> InterceptingRoot:
     presented = signers(path)
     top = presented[-1] if presented else next(filter(None, (s.holds(path) for s in stores.stores)), None)
     held = stores.holding(path)
@@ -150,7 +161,7 @@ def _root(host: str, path: Path, product: str | None, stores: Stores) -> Interce
         spki_sha256=top.spki_sha256 if top is not None else "",
         presented=bool(presented),
         authority=top is None or top != path.leaf,
-        hosts=(host,),
+        hosts=(),
         product=product,
         held_by=held,
         trusting=tuple(title for title, trusts in said.items() if trusts),

@@ -40,7 +40,7 @@ def conclusions(
         *interception(judged.assessments),
         *judged.probed,
         *_noticed(judged.roots),
-        *_stores(context),
+        *_stores(judged),
         *skew_findings(context),
         *_authenticated(judged.assessments),
         *(finding(code, values) for code, values in notes),
@@ -69,10 +69,15 @@ def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
                 yield finding(code, values)
 
 
-def _stores(context: Context) -> Iterator[Finding]:
-    """Stores that somebody named and that cannot be read."""
-    if context.stores is not None:
-        yield from store_problems(context.stores)
+def _stores(judged: Judged) -> Iterator[Finding]:
+    """Stores that are not read, where that leaves something open, and stores that cannot be."""
+    stores = judged.context.stores
+    if stores is None:
+        return
+    if judged.roots and stores.unread:
+        unread = [f"{client} ({what})" if what else client for client, what in stores.unread.items()]
+        yield finding("stores-not-read", {"clients": listed(unread, 20)})
+    yield from store_problems(stores)
 
 
 def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:

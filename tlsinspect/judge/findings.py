@@ -56,7 +56,7 @@ def findings(
         *_names(decision, established, suspects.named, words),
         *_foreign(established, context, words),
         *_shared(established, context),
-        *_stores(established, context),
+        *_stores(seen, established, context),
         *_certificate(established, context, words),
         *_handshake(seen, established.facts.authority is Authority.GOOGLE),
         *_answers(seen, words),
@@ -141,18 +141,20 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
         yield finding("same-key-minted-random-name", {"name": name})
 
 
-def _stores(established: Established, context: Context) -> Iterator[Finding]:
+def _stores(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
     """What the operating system's own store makes of who signed, where the stores were read."""
     path, stores = established.path, context.stores
     if stores is None or path is None or not path.certificates:
         return
-    if path.foreign:
+    if path.foreign and not established.facts.claims_another:  # a wrong name is noticed by everybody
         held = stores.system_holds(path)
         if held is not None:
             code = "trusted-by-os" if held else "not-trusted-by-os"
             authority = signers(path)[-1].title if signers(path) else title_of(path.leaf.issuer)
             yield finding(code, {"authority": authority})
-    elif established.facts.signer == "google" and not context.trust.stand_in and stores.system_lacks_public(path):
+    presented = readable(seen.tls.chain) if seen.tls else ()
+    googles = established.facts.signer == "google" and not context.trust.stand_in
+    if googles and stores.system_lacks(path, presented):
         yield finding("os-store-outdated", {"anchor": path.certificates[-1].title})
 
 

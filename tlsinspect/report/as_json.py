@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from tlsinspect.jsonform import to_json
-from tlsinspect.model import SCHEMA_VERSION, Assessment, Report, TrustFacts
+from tlsinspect.model import SCHEMA_VERSION, Assessment, Diagnosis, Report, TrustFacts
 from tlsinspect.version import __version__
 
 
-def document(report: Report) -> str:
+def document(report: Report | Diagnosis) -> str:
     return json.dumps(to_json(report), indent=2) + "\n"
 
 

@@ -186,27 +186,29 @@ def finding_line(finding: Finding) -> Text:
 def _facts(report: Report) -> Iterator[RenderableType]:
     clock = report.clock
     here = f"{clock.local:%Y-%m-%d %H:%M:%S}Z {'as you chose' if report.judged_at else 'here'}"
-    yield _labelled("clock", here if report.judged_at else f"{here}, {_true_time(report)}")
+    yield labelled("clock", here if report.judged_at else f"{here}, {_true_time(report)}")
     for hint in clock.hints:
-        yield _labelled("", hint, "dim")
+        yield labelled("", hint, "dim")
     for number, line in enumerate(_roots(report)):
-        yield _labelled("" if number else "roots", line)
+        yield labelled("" if number else "roots", line)
     if report.reachability:
-        yield _labelled("port 80", " · ".join(_port_80(report.reachability)))
+        yield labelled("port 80", " · ".join(_port_80(report.reachability)))
 
 
 MOST_ROOTS = 8  # lines; whoever makes an authority for each host must not fill the screen
 
 
 def _roots(report: Report) -> Iterator[str]:
-    """The matrix, a line for each intercepting authority: which stores hold it and which do not."""
-    titles = {store.id: store.title for store in report.stores}
-    for root in report.roots[:MOST_ROOTS] if titles else ():
+    """The matrix, a line for each intercepting authority: which of the stores that could be read hold it."""
+    stores = [store.id for store in report.stores if store.certificates]
+    for root in report.roots[:MOST_ROOTS] if stores else ():
         hosts = f"{len(root.hosts)} host{'s' if len(root.hosts) != 1 else ''}"
-        held = ", ".join(titles[i] for i in root.held_by) or "no store"
-        others = ", ".join(title for i, title in titles.items() if i not in root.held_by)
-        yield f'"{printable(root.title, 80)}" ({hosts}) in {held}' + (f" · not in {others}" if others else "")
-    if titles and len(report.roots) > MOST_ROOTS:
+        others = ", ".join(i for i in stores if i not in root.held_by)
+        where = [f"in {', '.join(root.held_by)}"] if root.held_by else []
+        if others:
+            where.append(f"{'not in' if root.held_by else 'in none of'} {others}")
+        yield f'"{printable(root.title, 80)}" ({hosts}) {" · ".join(where)}'
+    if stores and len(report.roots) > MOST_ROOTS:
         yield f"and {len(report.roots) - MOST_ROOTS} more"
 
 
@@ -242,7 +244,7 @@ def _port_80(rows: Sequence[Reachability]) -> Iterator[str]:
 _NOT_NEEDED = " (on the list, not named by these certificates)"
 
 
-def _labelled(label: str, text: str, style: str = "") -> Table:
+def labelled(label: str, text: str, style: str = "") -> Table:
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(no_wrap=True, width=7)
     line.add_column(ratio=1, overflow="fold")

@@ -3,13 +3,15 @@
 Nothing here decides anything. A store that cannot be read is one with a problem, in words. No socket is opened.
 """
 
+import os
+import re
 from collections.abc import Callable
 
 from tlsinspect.evidence.truststores import Store, Stores
 from tlsinspect.model import TrustStore
 from tlsinspect.stores.reading import Held, read_file, read_folders
 from tlsinspect.stores.settings import Machine, SwitchedOff, switched_off
-from tlsinspect.stores.system import certifi, from_windows, openssl_folder, system
+from tlsinspect.stores.system import certifi, from_windows, openssl_folder, shipped, system_store
 from tlsinspect.stores.table import StoreRow, table
 
 
@@ -26,13 +28,13 @@ def _store(row: StoreRow, held: Held, machine: Machine) -> Store:
     facts = TrustStore(
         id=row.id,
         title=row.title,
-        place=held.place,
+        place=re.sub(r"//\S*@", "//…@", held.place),  # somebody may have named a URL, with a password
         effect=row.effect,
         system=row.system,
         certificates=len(held.certificates),
         problem=held.problem,
     )
-    return Store(facts, held.certificates, row.public, whole=machine.platform != "win32")
+    return Store(facts, held.certificates, whole=machine.platform != "win32")
 
 
 def _held(row: StoreRow, machine: Machine) -> Held | None:
@@ -43,16 +45,16 @@ def _held(row: StoreRow, machine: Machine) -> Held | None:
         named = machine.value(row.variable)
         if named is None:
             return None
-        return read_folders(named) if row.folder else read_file(named)
+        return read_folders(named) if row.folder or (row.either and os.path.isdir(named)) else read_file(named)
     found = machine.setting(row.files, row.line) if row.line is not None else None
     return read_file(machine.named(found[1].group(1))) if found else None
 
 
 _FINDERS: dict[str, Callable[[Machine], Held | None]] = {
-    "system": lambda machine: system(machine.platform),
+    "system": lambda machine: system_store(machine.platform),
     "openssl-folder": lambda _: openssl_folder(),
     "windows-ca": lambda _: from_windows("CA"),
     "certifi": lambda _: certifi(),
 }
 
-__all__ = ["Machine", "SwitchedOff", "read_stores", "switched_off"]
+__all__ = ["Machine", "SwitchedOff", "read_stores", "shipped", "switched_off"]

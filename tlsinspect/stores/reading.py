@@ -17,8 +17,8 @@ from tlsinspect.files import read_bytes, reason_of
 from tlsinspect.trust import certificates_in
 
 MOST_CERTIFICATES = 5_000  # in one store; the fullest of today hold about 500
-MOST_FILES = 5_000  # in a folder
-MOST_FOLDER_BYTES = 32 * 1024 * 1024
+MOST_FILES = 5_000  # read together
+MOST_BYTES = 32 * 1024 * 1024
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # what OpenSSL looks for in a folder
 
 
@@ -89,47 +89,53 @@ def _content(name: str) -> bytes:
 
 
 @dataclass
-class _Folder:
-    """What was read of some folders so far."""
+class _Files:
+    """What was read of many files so far."""
 
     pem: dict[bytes, None] = field(default_factory=dict)
-    files: int = 0
+    count: int = 0
     size: int = 0
     problem: str = ""
+
+    def add(self, name: str) -> bool:
+        """Read one more; False where that would be too many."""
+        self.count += 1
+        if self.count > MOST_FILES or self.size > MOST_BYTES:
+            self.problem = "holds too many files; the others were not read"
+            return False
+        try:
+            content = _content(name)
+        except UsageError as error:
+            self.problem = self.problem or f"{Path(name).name}: {error}"
+            return True
+        self.size += len(content)
+        self.pem[content] = None
+        return True
+
+    def held(self) -> Held:
+        found = from_pem(b"\n".join(self.pem))
+        return Held(found.certificates, self.problem or found.problem)
+
+
+def read_files(names: Iterable[str]) -> Held:
+    """Several PEM files together."""
+    files = _Files()
+    all(files.add(name) for name in names)
+    return files.held()
 
 
 def read_folders(names: str) -> Held:
     """Folders, as many as the variable's separator divides, in which files are named by the hash of their subject."""
-    read = _Folder()
+    files = _Files()
     for name in filter(None, names.split(os.pathsep)):
-        _read_folder(name, read)
-    held = from_pem(b"\n".join(read.pem))
-    problem = read.problem or held.problem
+        try:
+            with os.scandir(name) as entries:
+                hashed = (entry.path for entry in entries if _HASHED.fullmatch(entry.name))
+                all(files.add(path) for path in hashed)
+        except (OSError, ValueError) as error:
+            files.problem = files.problem or reason_of(error)
+    held = files.held()
+    problem = held.problem
     if not held.certificates and not problem:
         problem = "holds no certificate under a hashed name, as c_rehash makes them"
     return Held(held.certificates, problem, names)
-
-
-def _read_folder(name: str, read: _Folder) -> None:
-    try:
-        with os.scandir(name) as entries:
-            for entry in entries:
-                if not _HASHED.fullmatch(entry.name):
-                    continue
-                read.files += 1
-                if read.files > MOST_FILES or read.size > MOST_FOLDER_BYTES:
-                    read.problem = "holds too many files; the others were not read"
-                    return
-                _add_file(entry.path, read)
-    except (OSError, ValueError) as error:
-        read.problem = reason_of(error)
-
-
-def _add_file(name: str, read: _Folder) -> None:
-    try:
-        content = _content(name)
-    except UsageError as error:
-        read.problem = read.problem or f"{Path(name).name}: {error}"
-        return
-    read.size += len(content)
-    read.pem[content] = None

@@ -28,6 +28,7 @@ class Machine:
     platform: str = sys.platform
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     home: Path = field(default_factory=_home)
+    root: Path = Path(os.sep)  # above settings for all users
 
     def value(self, variable: str) -> str | None:
         """What a variable says; set to nothing is not set, for the programs of the table."""
@@ -41,8 +42,11 @@ class Machine:
         if template.startswith("{appdata}"):
             return Path(appdata + template.removeprefix("{appdata}")) if appdata else None
         config = self.value("XDG_CONFIG_HOME") or str(self.home / ".config")
-        text = template.replace("{config}", config, 1)
-        return self.home / text[2:] if text.startswith("~/") else Path(text)
+        if template.startswith("{config}"):
+            return Path(config + template.removeprefix("{config}"))
+        if template.startswith("~/"):
+            return self.home / template[2:]
+        return self.root / template.removeprefix("/")
 
     def _gcloud(self) -> Path | None:
         """The properties file of gcloud's active configuration."""

@@ -4,12 +4,13 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterable
+from glob import iglob
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tlsinspect.files import exists, reason_of
-from tlsinspect.stores.reading import Held, from_der, from_pem, read_file, read_folders
+from tlsinspect.stores.reading import Held, from_der, from_pem, read_file, read_files, read_folders
 from tlsinspect.stores.table import table
 
 SECURITY = "/usr/bin/security"  # of macOS
@@ -21,7 +22,7 @@ _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 Rows = Iterable[tuple[bytes, str, Any]]
 
 
-def system(platform: str) -> Held | None:
+def system_store(platform: str) -> Held | None:
     """The store that "this machine trusts" means."""
     if platform == "win32":
         return from_windows("ROOT")
@@ -72,6 +73,18 @@ def from_keychains(keychains: tuple[str, ...], program: str = SECURITY) -> Held:
         return Held(problem=reason_of(error), place=place)
     held = from_pem(output)
     return Held(held.certificates, held.problem or ("" if held.certificates else "holds no certificate"), place)
+
+
+def shipped(platform: str) -> frozenset[str]:
+    """The keys that the system's makers put into its store (SPKI SHA-256), as far as that can be told."""
+    rows = table(platform).shipped
+    if not rows:
+        return frozenset()
+    if platform == "darwin":
+        held = from_keychains(rows)
+    else:
+        held = read_files(place for pattern in rows for place in iglob(pattern))
+    return frozenset(c.spki_sha256 for c in held.certificates)
 
 
 def _output(argv: list[str]) -> bytes:

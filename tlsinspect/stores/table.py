@@ -16,12 +16,12 @@ class StoreRow:
     title: str
     effect: str
     system: bool
-    public: bool
     find: str  # how it is found, where nothing names it
     variable: str
     files: tuple[str, ...]
     line: re.Pattern[str] | None
     folder: bool
+    either: bool
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Table:
     switches: tuple[SwitchRow, ...]
     bundles: tuple[str, ...]
     keychains: tuple[str, ...]
+    shipped: tuple[str, ...]  # files, or keychains, of the system's makers
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -64,6 +65,7 @@ def table(platform: str) -> Table:
         switches=tuple(map(_switch, raw["switch"])),
         bundles=tuple(raw["linux"]["bundles"]),
         keychains=tuple(raw["darwin"]["keychains"]),
+        shipped=tuple(raw.get(platform, {}).get("shipped", ())),
     )
 
 
@@ -73,12 +75,12 @@ def _store(row: dict[str, Any]) -> StoreRow:
         title=row["title"],
         effect=row["effect"],
         system=row.get("system", False),
-        public=row.get("public", False),
         find=row.get("find", ""),
         variable=row.get("variable", ""),
         files=tuple(row.get("files", ())),
         line=_pattern(row.get("line")),
         folder=row.get("folder", False),
+        either=row.get("either", False),
     )
 
 
