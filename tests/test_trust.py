@@ -34,6 +34,7 @@ FILES = (
     "ct_logs.toml",
     "time_keys.toml",
     "revocation_hosts.toml",
+    "google_ranges.toml",
 )
 
 

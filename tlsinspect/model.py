@@ -372,6 +372,25 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """What answers at an address of this machine at which a connection ended."""
+
+    address: str
+    port: int
+    program: str | None = None  # its name, without the path; None where the system does not say
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseName:
+    """What the reverse zone says of an address: written by whoever owns the address."""
+
+    address: str
+    name: str | None = None
+    confirmed: bool = False  # the name leads back to the address
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What to do, once for all the hosts it is for."""
 
@@ -455,6 +474,8 @@ class Report:
     advice: tuple[Advice, ...] = ()
     ticket: str = ""  # for whoever runs the network, to be pasted; empty where nothing is to be asked of them
     fetches: tuple[Fetch, ...] = ()
+    listeners: tuple[Listener, ...] = ()  # where a connection ended on this machine
+    reverse_names: tuple[ReverseName, ...] = ()  # where they were asked for
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
     note: str = "Measured as this process: per-application rules may treat other programs differently."

@@ -193,6 +193,9 @@ def _fetching(p: argparse.ArgumentParser) -> None:
     p.add_argument("--no-cache", action="store_true", help="neither use nor keep what is fetched for revocation")
     p.add_argument("--no-time-service", action="store_true", help="do not ask Google's signed time service")
     p.add_argument(
+        "--reverse-dns", action="store_true", help="also ask for the reverse names of the addresses; they have no vote"
+    )
+    p.add_argument(
         "--allow-private-fetch",
         action="store_true",
         help="follow revocation addresses into private networks (laboratories)",

@@ -106,6 +106,13 @@ def _fits(patterns: dict[str, re.Pattern[str]], name: Name) -> bool:
     return all(any(label == a and p.fullmatch(value) for a, value in name) for label, p in patterns.items())
 
 
+def default_at(port: int, trust: Trust) -> tuple[str, ...]:
+    """The debugging proxies that listen at `port` unless they are told otherwise."""
+    known = {row.id: row.product.partition(" (")[0] for row in _rows(trust)}
+    hints = trust.interceptors.get("local_port_hint", ())
+    return tuple(known[hint["interceptor"]] for hint in hints if hint["port"] == port and hint["interceptor"] in known)
+
+
 def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
     """What the lists say of the leaf and of the keys that signed it. `path` holds only verified signatures."""
     by_hash = _lists(trust)

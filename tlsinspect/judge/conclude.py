@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tlsinspect.evidence.clockhints import hints
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.findings import skew_findings
+from tlsinspect.judge.values import local_values
 from tlsinspect.judge.words import day, finding
 from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
 
@@ -29,7 +31,7 @@ def _hints(context: Context) -> Iterator[Finding]:
 def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
-    found = [*_asked_time(context), *_intercepted(judged.assessments), *skew_findings(context)]
+    found = [*_asked_time(context), *_intercepted(judged.assessments), *_here(judged), *skew_findings(context)]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -49,6 +51,15 @@ def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         always = not any(f.code == "mixed" for a in found for f in a.findings)
         code = "all-intercepted" if len(found) == len(assessments) and always else "selective-interception"
         yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
+
+
+def _here(judged: Judged) -> Iterator[Finding]:
+    """That every intercepted connection ended on this machine. Where one did not, this says nothing."""
+    seen = [s for a in judged.assessments if a.verdict is Verdict.INTERCEPTED for s in a.observations]
+    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s)) is not None]
+    here = [local_values(end)["program"] for end in ends if end is not None]
+    if here and len(here) == len(ends):
+        yield finding("intercepted-on-this-machine", {"programs": ", ".join(dict.fromkeys(here))})
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:

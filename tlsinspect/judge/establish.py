@@ -1,6 +1,7 @@
 """From an observation and the evidence to `Facts`: each closed answer the rule table asks for, established here."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tlsinspect.endpoints.target import is_address
@@ -10,6 +11,7 @@ from tlsinspect.evidence.clockhints import Hints, likelier
 from tlsinspect.evidence.crosshost import Shared
 from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer
+from tlsinspect.evidence.peer import Peer
 from tlsinspect.evidence.portal import plain_http, portal_in
 from tlsinspect.evidence.sighting import Known, Sighting
 from tlsinspect.http1 import Head
@@ -18,8 +20,10 @@ from tlsinspect.model import (
     Authority,
     Basis,
     Endpoint,
+    Listener,
     Observation,
     Reason,
+    ReverseName,
     Revocation,
     RevocationStatus,
     Stage,
@@ -39,6 +43,8 @@ class Context(Known):
     witness: bool = False  # ask OpenSSL and certvalidator for their opinion
     shared: Shared = field(default_factory=Shared)
     hints: Hints = field(default_factory=Hints)
+    listeners: Mapping[Peer, Listener] = field(default_factory=dict)  # at the places that are this machine
+    reverse_names: Mapping[str, ReverseName] = field(default_factory=dict)  # by address, where asked for
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _cause(assessment: Assessment, now: datetime) -> str:
     if assessment.verdict is Verdict.GENUINE:
         facts = [" › ".join(printable(t) for t in assessment.path), _days_left(assessment, now), *_vouched(assessment)]
     elif assessment.verdict is Verdict.INTERCEPTED:
-        facts = [_interceptor(assessment)]
+        facts = [_interceptor(assessment), *_on_this_machine(assessment)]
     else:
         facts = [assessment.explanation]
     # A stand-in makes everything `strong` at most; the ending says so once.
@@ -160,6 +160,13 @@ def _interceptor(assessment: Assessment) -> str:
     if product is None:
         return f"by an unknown product: {issuer}"
     return f"{product.product.partition(' (')[0]} ({product.confidence}): {issuer}"
+
+
+def _on_this_machine(assessment: Assessment) -> Iterator[str]:
+    """The program that answered, where the connection ended on this machine."""
+    for finding in assessment.findings:
+        if finding.code == "local-listener":
+            yield f"on this machine: {printable(finding.values['program'], 60)}"
 
 
 def _all_findings(assessment: Assessment, verbose: bool) -> Iterator[RenderableType]:
