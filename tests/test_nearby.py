@@ -3,6 +3,7 @@ none of them moves a verdict."""
 
 import asyncio
 import ipaddress
+import json
 import os
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import ROOT, options, resolve, run
+from tests.conftest import ROOT, options, resolve, run, shared_data
 from tests.faults import fault, honest_proxy, tls_server
 from tests.test_observe import Lab, by_host, codes, look, make_lab
 from tlsinspect.evidence.clock import Bounds
@@ -47,6 +48,7 @@ from tlsinspect.model import (
 )
 from tlsinspect.ranges import Ranges
 from tlsinspect.trust import Trust
+from tools.build_trust import google_ranges_toml
 
 GENUINE, TAKEN = "oauth2.googleapis.com", "www.googleapis.com"
 _LISTEN = """
@@ -396,3 +398,20 @@ def test_reverse_names_are_asked_only_on_demand(lab: Lab) -> None:
     assert without.reverse_names == ()
     assert [each.address for each in asked.reverse_names] == ["127.0.0.1"]
     assert codes(asked.assessments[0]) & REVERSE_CODES == {"reverse-name-unconfirmed"}
+
+
+# -- the data -------------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_ranges_are_those_that_google_published() -> None:
+    folder = shared_data("ip_ranges")
+    lists = [folder / "goog_2024-04-25.json", folder / "cloud_2024-04-25.json"]
+    shipped = ROOT / "trust" / "google_ranges.toml"
+    assert google_ranges_toml(lists, shipped) == shipped.read_text(encoding="utf-8")
+    ranges = Trust.default().google_ranges
+    for file, held in zip(lists, (ranges.own, ranges.rented), strict=True):
+        prefixes = [row.get("ipv4Prefix") or row["ipv6Prefix"] for row in json.loads(file.read_text())["prefixes"]]
+        assert len(prefixes) > 50
+        for network in map(ipaddress.ip_network, prefixes):
+            assert network.network_address in held
+            assert network.broadcast_address in held

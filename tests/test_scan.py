@@ -166,7 +166,7 @@ def test_an_interceptor_is_one_whatever_it_shows(lab: Lab, kind: str) -> None:
     seen = seen_of(found[GENUINE]).tls
     assert seen is not None
     assert seen.chain == issued.ders
-    assert [c.code for c in report.conclusions] == ["selective-interception"]
+    assert [c.code for c in report.conclusions] == ["selective-interception", "intercepted-on-this-machine"]
 
 
 def test_what_else_is_said_of_interceptors(lab: Lab) -> None:
@@ -317,7 +317,7 @@ def test_one_foreign_leaf_that_claims_several_hosts(lab: Lab) -> None:
     assert set(verdicts(report).values()) == {"intercepted"}
     assert all("same-leaf-key-many-hosts" in codes(each) for each in report.assessments)
     assert not any("diverted" in codes(each) for each in report.assessments)
-    assert [c.code for c in report.conclusions] == ["all-intercepted"]
+    assert [c.code for c in report.conclusions] == ["all-intercepted", "intercepted-on-this-machine"]
 
 
 def test_one_interceptor_in_front_of_several_hosts(lab: Lab) -> None:
@@ -567,7 +567,7 @@ def test_an_interceptors_clock_is_nobodys(lab: Lab) -> None:
     assert verdicts(report) == {GENUINE: "intercepted", OTHER: "genuine"}
     assert report.clock.sources == (f"Date of {OTHER}",)
     assert report.conclusions[0].code == "selective-interception"
-    assert len(report.conclusions) == 1
+    assert [c.code for c in report.conclusions[1:]] == ["intercepted-on-this-machine"]
 
 
 # --- the run as a whole ---------------------------------------------------------------------------------------------

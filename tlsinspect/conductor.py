@@ -197,7 +197,7 @@ class Run:
             reachability=reached,
             conclusions=conclusions(judged, reached),
             advice=advice(judged.assessments),
-            ticket=ticket(judged, self.started or finished),
+            ticket=ticket(judged, reached, self.started or finished),
             fetches=tuple(self.shelf.fetches.values()),
             listeners=self.listeners,
             reverse_names=self.reverse_names,

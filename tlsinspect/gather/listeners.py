@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tlsinspect.evidence.peer import Peer
@@ -55,8 +55,11 @@ def _look_up(peers: Iterable[Peer]) -> tuple[Listener, ...]:
     own = {_plain(a.address) for addresses in psutil.net_if_addrs().values() for a in addresses if _is_ip(a.family)}
     # Some systems let a program send from addresses that are not theirs.
     local = [peer for peer in peers if (p := _plain(peer[0])) in own or p.is_loopback or p.is_unspecified]
-    listening = list(_listening())
-    return tuple(_listener(peer, listening) for peer in local)
+    by_port: dict[int, list[tuple[str, int]]] = {}
+    for address, port, pid in _listening():
+        if pid is not None:
+            by_port.setdefault(port, []).append((address, pid))
+    return tuple(_listener(peer, by_port.get(peer[1], ())) for peer in local)
 
 
 def _is_ip(family: int) -> bool:
@@ -85,10 +88,9 @@ def _of_each_process() -> Iterator[tuple[Any, int]]:
                 yield each, process.pid
 
 
-def _listener(peer: Peer, listening: Iterable[tuple[str, int, int | None]]) -> Listener:
+def _listener(peer: Peer, at_port: Sequence[tuple[str, int]]) -> Listener:
     """Who listens at just this address, else at every address."""
     address, port = peer
-    at_port = [(ip, pid) for ip, number, pid in listening if number == port and pid is not None]
     exact = [pid for ip, pid in at_port if ip not in _ANY and _plain(ip) == _plain(address)]
     found = exact or [pid for ip, pid in at_port if ip in _ANY]
     return Listener(address, port, _name(found[0]), found[0]) if found else Listener(address, port)

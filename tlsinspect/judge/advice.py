@@ -81,8 +81,8 @@ def _case(a: Assessment) -> dict[str, str]:
 
 
 def advice(assessments: Iterable[Assessment]) -> tuple[Advice, ...]:
-    """Each remedy once, with the hosts it is for in it; then what their clients can do beside it."""
-    bad = [a for a in assessments if not is_well(a)]
+    """Each remedy once, with the hosts it is for in it, incidents first; then what their clients can do beside it."""
+    bad = sorted((a for a in assessments if not is_well(a)), key=lambda a: asked(a) != "incident")
     return (*_remedies(bad), *_for_clients(bad))
 
 

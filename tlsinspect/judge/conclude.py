@@ -12,7 +12,7 @@ from tlsinspect.judge.values import local_values
 from tlsinspect.judge.words import day, finding
 from tlsinspect.model import Assessment, ClockEstimate, Finding, Reach, Reachability, Verdict
 
-_BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
+BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
 
 def clock_of(judged: Judged) -> ClockEstimate:
@@ -31,7 +31,12 @@ def _hints(context: Context) -> Iterator[Finding]:
 def conclusions(judged: Judged, reached: Sequence[Reachability]) -> tuple[Finding, ...]:
     """Run-level findings: how many hosts are intercepted, the clock, port 80, the age of the data."""
     context = judged.context
-    found = [*_asked_time(context), *_intercepted(judged.assessments), *_here(judged), *skew_findings(context)]
+    found = [
+        *_asked_time(context),
+        *_intercepted(judged.assessments),
+        *on_this_machine(judged),
+        *skew_findings(context),
+    ]
     portal = next((r for r in reached if r.portal and r.listed), None)
     if portal is not None:
         # Nothing else on this network is as it will be once somebody has signed in.
@@ -53,7 +58,7 @@ def _intercepted(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         yield finding(code, {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(assessments))})
 
 
-def _here(judged: Judged) -> Iterator[Finding]:
+def on_this_machine(judged: Judged) -> Iterator[Finding]:
     """That every intercepted connection ended on this machine. Where one did not, this says nothing."""
     seen = [s for a in judged.assessments if a.verdict is Verdict.INTERCEPTED for s in a.observations]
     ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s)) is not None]
@@ -63,7 +68,7 @@ def _here(judged: Judged) -> Iterator[Finding]:
 
 
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:
-    blocked = [r.endpoint.host for r in reached if r.result in _BLOCKED]
+    blocked = [r.endpoint.host for r in reached if r.result in BLOCKED]
     if blocked:
         yield finding("port-80-blocked", {"hosts": ", ".join(blocked)})
     rows = {row.host: row for row in judged.context.trust.revocation_hosts}
