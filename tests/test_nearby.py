@@ -2,6 +2,7 @@
 none of them moves a verdict."""
 
 import asyncio
+import io
 import ipaddress
 import json
 import os
@@ -47,6 +48,7 @@ from tlsinspect.model import (
     Verdict,
 )
 from tlsinspect.ranges import Ranges
+from tlsinspect.report.table import PlainConsole, render
 from tlsinspect.trust import Trust
 from tools.build_trust import google_ranges_toml
 
@@ -170,8 +172,17 @@ def test_the_command_names_the_program_of_another_process(roots: Path, now: date
     with tls_server(fiddler(now).issue([TAKEN], send_root=True)) as server:
         ended = run("scan", TAKEN, "--trust", str(roots), "--proxy", "none", *options(resolve({TAKEN: server})),
                     extra={"COLUMNS": "200"})  # fmt: skip
-    assert f"on this machine: {psutil.Process().name()}" in ended.out
-    assert "Every intercepted connection ended on this machine" in ended.out
+    assert f"ended on this machine, at {psutil.Process().name()}, which" in ended.out
+
+
+def test_the_table_names_the_program_beside_the_host_where_the_run_does_not(lab: Lab) -> None:
+    with tls_server(fiddler(lab.now).issue([TAKEN])) as server:
+        report = look(lab, {TAKEN: server})
+    said_of_host = f"on this machine: {psutil.Process().name()}"
+    for shown, concluded in ((False, report.conclusions), (True, ())):
+        out = io.StringIO()
+        render(replace(report, conclusions=concluded), "x", PlainConsole(out))
+        assert (said_of_host in " ".join(out.getvalue().split())) is shown
 
 
 def test_where_all_is_genuine_nothing_is_concluded_about_this_machine(lab: Lab) -> None:
