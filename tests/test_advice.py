@@ -17,7 +17,7 @@ from tests.test_scan import network
 from tlsinspect.conductor import scan
 from tlsinspect.endpoints import load_profile, shipped_profiles
 from tlsinspect.evidence.attribution import NOT_PRODUCTS
-from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, clients_of, remedies, remedy_for
+from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, Case, clients_of, remedies, remedy_for
 from tlsinspect.judge.rules import RULES, UNDESCRIBED, Rule
 from tlsinspect.judge.ticket import LONGEST_LIST
 from tlsinspect.judge.words import fill, wording
@@ -31,12 +31,12 @@ ATTACKS = {"malware", "compromised-root", "government", "misissued-subca", "isp"
 INCIDENTS = {"known-forgery", "leaked-key", "state-interception", "issuer-impersonated"}
 
 
-def case(rule: Rule, **more: str) -> dict[str, str]:
-    return {"rule": rule.id, "verdict": str(rule.verdict), "profile": TARGETS, **more}
+def of_product(rule: Rule, row: dict[str, str]) -> Case:
+    return Case(rule.id, str(rule.verdict), product=row["id"], vendor=row["vendor"], kind=row["kind"])
 
 
-def of_product(rule: Rule, row: dict[str, str]) -> dict[str, str]:
-    return case(rule, product=row["id"], vendor=row["vendor"], kind=row["kind"])
+def of_nobody(rule: Rule) -> Case:
+    return Case(rule.id, str(rule.verdict))
 
 
 INTERCEPTED = next(rule for rule in RULES if rule.id == "intercepted")
@@ -65,7 +65,7 @@ def test_every_condition_is_one_that_is_known_and_can_hold() -> None:
 
 def test_every_row_is_reached() -> None:
     """A row behind a more general one would never be read."""
-    reached = {remedy_for(case(rule)).text for rule in (*RULES, UNDESCRIBED)}
+    reached = {remedy_for(of_nobody(rule)).text for rule in (*RULES, UNDESCRIBED)}
     reached |= {remedy_for(of_product(INTERCEPTED, row)).text for row in PRODUCTS}
     assert {row.text for row in remedies() if "client" not in row.when} == reached
 
@@ -114,7 +114,7 @@ def test_no_client_is_told_to_trust_what_nobody_runs() -> None:
 
 
 def test_a_ticket_has_words_for_every_verdict_it_can_be_about() -> None:
-    asking = {rule.verdict for rule in RULES if rule.step > 1 and remedy_for(case(rule)).ask}
+    asking = {rule.verdict for rule in RULES if rule.step > 1 and remedy_for(of_nobody(rule)).ask}
     assert asking <= set(wording()["ticket"]["proof"])
     assert {ask for ask in ASKS if ask} <= set(wording()["ticket"])
 

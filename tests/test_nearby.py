@@ -314,6 +314,13 @@ def test_an_address_that_this_machine_did_not_look_up_suggests_nothing(lab: Lab,
         assert not codes(judged(lab, [other])[0][0]) & ADDRESS_CODES
 
 
+def test_what_is_no_address_suggests_nothing_and_costs_no_verdict(lab: Lab, seen: dict[str, Observation]) -> None:
+    """In a file that somebody saved it may say anything."""
+    (found,), _ = judged(lab, [ended_at(seen[TAKEN], "no address")])
+    assert found.verdict is Verdict.INTERCEPTED
+    assert not codes(found) & ADDRESS_CODES
+
+
 def test_the_ranges_are_read_only_where_a_public_address_is_judged(lab: Lab, seen: dict[str, Observation]) -> None:
     fresh = replace(lab, trust=Trust.load(ROOT / "trust"))
     for address, read in (("127.0.0.1", False), ("10.1.2.3", False), ("142.250.185.10", True)):

@@ -27,7 +27,10 @@ def whereabouts(seen: Observation, trust: Trust, now: datetime) -> Hint | None:
     address = seen.address or next(iter(seen.addresses), None)
     if seen.route.proxy is not None or seen.address_source != "dns" or address is None or is_address(seen.host):
         return None
-    ends = leads_to(address)
+    try:
+        ends = leads_to(address)
+    except ValueError:
+        return None
     if any(end in network for end in ends for network in _PRIVATE if network.version == end.version):
         return Hint("address-private", {"address": address})
     if not is_public(address):

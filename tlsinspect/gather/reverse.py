@@ -19,11 +19,13 @@ async def reverse_names(addresses: Iterable[str]) -> tuple[ReverseName, ...]:
     """The reverse name of each address, in order; without one where none came in time."""
     asked = sorted(set(addresses))[:MOST]
     tasks = [asyncio.create_task(apart(lambda a=a: _reverse_name(a), f"reverse {a}")) for a in asked]  # type: ignore[misc]
-    if tasks:
-        await asyncio.wait(tasks, timeout=LONGEST)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=LONGEST)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return tuple(ReverseName(a) if t.cancelled() else t.result() for a, t in zip(asked, tasks, strict=True))
 
 

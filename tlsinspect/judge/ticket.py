@@ -19,6 +19,7 @@ from tlsinspect.judge.words import day, fill, wording
 from tlsinspect.model import Assessment, Endpoint, Reachability, Verdict
 
 LONGEST_LIST = 200  # names in one sentence; the report has them all
+EXPLAINED = 20  # hosts without a certificate of which it is said what came instead
 _ORDER = ("incident", "exempt", "allow", "explain")
 
 
@@ -50,10 +51,9 @@ def _section(ask: str, found: Sequence[Assessment], context: Context) -> Iterato
     """The evidence, then what is asked for."""
     same: dict[tuple[str, str, Verdict], list[Assessment]] = {}
     for a in found:
-        if _leaf(a) is None:
-            yield a.explanation
-        else:
-            same.setdefault((a.issuer or "", _product(a), a.verdict), []).append(a)
+        if a.issuer is not None:
+            same.setdefault((a.issuer, _product(a), a.verdict), []).append(a)
+    yield from [a.explanation for a in found if a.issuer is None][:EXPLAINED]
     for alike in same.values():
         yield _presented(alike, context)
     yield fill(wording()["ticket"][ask], {"places": _places([a.endpoint for a in found])})
@@ -87,10 +87,6 @@ def _fingerprint(a: Assessment) -> tuple[str, str]:
     if authority is not None:
         return "its issuer's certificate", authority.sha256
     return f"the certificate for {a.endpoint.host}", chain[0].sha256
-
-
-def _leaf(a: Assessment) -> Certificate | None:
-    return next(iter(_chain(a)), None)
 
 
 def _chain(a: Assessment) -> tuple[Certificate, ...]:
