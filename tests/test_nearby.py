@@ -102,6 +102,29 @@ def test_a_port_at_two_addresses_belongs_to_two_programs() -> None:
     assert (one.pid, other.pid) == (pid, os.getpid())
 
 
+def test_a_port_in_two_families_belongs_to_two_programs() -> None:
+    with another_program("0.0.0.0") as (port, pid):
+        try:
+            ours = socket.socket(socket.AF_INET6)
+            ours.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            ours.bind(("::", port))
+        except OSError:
+            pytest.skip("this system has no IPv6")
+        with ours:
+            ours.listen()
+            four, six = asyncio.run(listeners_at([("127.0.0.1", port), ("::1", port)]))
+    assert (four.pid, six.pid) == (pid, os.getpid())
+
+
+def test_who_hears_of_both_families_is_found_in_both() -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this system has no IPv6")
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as ours:
+        port = ours.getsockname()[1]
+        found = asyncio.run(listeners_at([("127.0.0.1", port), ("::1", port), ("0.0.0.0", port)]))
+    assert [each.pid for each in found] == [os.getpid()] * 3
+
+
 def test_a_port_nobody_listens_at_any_more_is_unknown() -> None:
     with fault("nothing-listening") as (address, port):
         assert asyncio.run(listeners_at([(address, port)])) == (Listener(address, port),)

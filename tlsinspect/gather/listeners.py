@@ -16,7 +16,7 @@ from tlsinspect.model import Listener
 from tlsinspect.observe.apart import apart
 
 LONGEST = 3.0  # seconds; systems with many processes that each must be asked take long
-_ANY = ("0.0.0.0", "::", "*", "")  # a listener at every address of the machine
+_ANYWHERE = ("*", "")  # how some systems write every address of both families
 
 
 async def listeners_at(peers: Iterable[Peer]) -> tuple[Listener, ...]:
@@ -55,10 +55,9 @@ def _look_up(peers: Iterable[Peer]) -> tuple[Listener, ...]:
     own = {_plain(a.address) for addresses in psutil.net_if_addrs().values() for a in addresses if _is_ip(a.family)}
     # Some systems let a program send from addresses that are not theirs.
     local = [peer for peer in peers if (p := _plain(peer[0])) in own or p.is_loopback or p.is_unspecified]
-    by_port: dict[int, list[tuple[str, int]]] = {}
+    by_port: dict[int, list[tuple[str, int | None]]] = {}
     for address, port, pid in _listening():
-        if pid is not None:
-            by_port.setdefault(port, []).append((address, pid))
+        by_port.setdefault(port, []).append((address, pid))
     return tuple(_listener(peer, by_port.get(peer[1], ())) for peer in local)
 
 
@@ -88,12 +87,24 @@ def _of_each_process() -> Iterator[tuple[Any, int]]:
                 yield each, process.pid
 
 
-def _listener(peer: Peer, at_port: Sequence[tuple[str, int]]) -> Listener:
-    """Who listens at just this address, else at every address."""
+def _listener(peer: Peer, at_port: Sequence[tuple[str, int | None]]) -> Listener:
+    """The listener that is most particular about the address: that is whom the system gives the connection."""
     address, port = peer
-    exact = [pid for ip, pid in at_port if ip not in _ANY and _plain(ip) == _plain(address)]
-    found = exact or [pid for ip, pid in at_port if ip in _ANY]
-    return Listener(address, port, _name(found[0]), found[0]) if found else Listener(address, port)
+    candidates = [(breadth, pid) for bound, pid in at_port if (breadth := _breadth(bound, address)) is not None]
+    _, pid = min(candidates, key=lambda each: (each[0], each[1] is None), default=(0, None))
+    return Listener(address, port, _name(pid), pid) if pid is not None else Listener(address, port)
+
+
+def _breadth(bound: str, address: str) -> int | None:
+    """How widely somebody listens who is bound there, seen from `address`; None where he does not hear of it."""
+    if bound in _ANYWHERE:
+        return 2
+    there, here = _plain(bound), _plain(address)
+    if there == here:
+        return 0
+    if (there.is_unspecified and there.version == here.version) or (there.is_loopback and here.is_unspecified):
+        return 1
+    return 2 if there.is_unspecified and there.version == 6 else None  # IPv6 hears IPv4 too, unless told not to
 
 
 def _name(pid: int) -> str | None:
