@@ -17,7 +17,7 @@ from tests.test_scan import network
 from tlsinspect.conductor import scan
 from tlsinspect.endpoints import load_profile, shipped_profiles
 from tlsinspect.evidence.attribution import NOT_PRODUCTS
-from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, clients_of, remedies, remedy_for
+from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, Case, clients_of, remedies, remedy_for
 from tlsinspect.judge.rules import RULES, UNDESCRIBED, Rule
 from tlsinspect.judge.ticket import LONGEST_LIST
 from tlsinspect.judge.words import fill, wording
@@ -31,12 +31,12 @@ ATTACKS = {"malware", "compromised-root", "government", "misissued-subca", "isp"
 INCIDENTS = {"known-forgery", "leaked-key", "state-interception", "issuer-impersonated"}
 
 
-def case(rule: Rule, **more: str) -> dict[str, str]:
-    return {"rule": rule.id, "verdict": str(rule.verdict), "profile": TARGETS, **more}
+def of_product(rule: Rule, row: dict[str, str]) -> Case:
+    return Case(rule.id, str(rule.verdict), product=row["id"], vendor=row["vendor"], kind=row["kind"])
 
 
-def of_product(rule: Rule, row: dict[str, str]) -> dict[str, str]:
-    return case(rule, product=row["id"], vendor=row["vendor"], kind=row["kind"])
+def of_nobody(rule: Rule) -> Case:
+    return Case(rule.id, str(rule.verdict))
 
 
 INTERCEPTED = next(rule for rule in RULES if rule.id == "intercepted")
@@ -65,7 +65,7 @@ def test_every_condition_is_one_that_is_known_and_can_hold() -> None:
 
 def test_every_row_is_reached() -> None:
     """A row behind a more general one would never be read."""
-    reached = {remedy_for(case(rule)).text for rule in (*RULES, UNDESCRIBED)}
+    reached = {remedy_for(of_nobody(rule)).text for rule in (*RULES, UNDESCRIBED)}
     reached |= {remedy_for(of_product(INTERCEPTED, row)).text for row in PRODUCTS}
     assert {row.text for row in remedies() if "client" not in row.when} == reached
 
@@ -114,7 +114,7 @@ def test_no_client_is_told_to_trust_what_nobody_runs() -> None:
 
 
 def test_a_ticket_has_words_for_every_verdict_it_can_be_about() -> None:
-    asking = {rule.verdict for rule in RULES if rule.step > 1 and remedy_for(case(rule)).ask}
+    asking = {rule.verdict for rule in RULES if rule.step > 1 and remedy_for(of_nobody(rule)).ask}
     assert asking <= set(wording()["ticket"]["proof"])
     assert {ask for ask in ASKS if ask} <= set(wording()["ticket"])
 
@@ -161,6 +161,7 @@ def test_each_remedy_once_with_its_hosts(report: Report) -> None:
     assert "incident response" in told[FALSE,]
     assert f"port 443 to {DEAF}" in told[DEAF,]
     assert not any(GENUINE in each.hosts or GENUINE in each.text for each in report.advice)
+    assert report.advice[0].hosts == (FALSE,), "what cannot wait comes first"
 
 
 def test_the_remedy_of_a_host_names_it_alone(report: Report) -> None:
@@ -187,6 +188,7 @@ def test_the_ticket_has_all_that_is_needed(report: Report) -> None:
     assert f"{report.started:%Y-%m-%d}" in ticket.splitlines()[0]
     assert "direct" in ticket.splitlines()[0]
     assert "single process" in ticket.splitlines()[0]
+    assert "ended on this machine" in ticket.splitlines()[1]
     assert GENUINE not in ticket
     tls = by_host(report)[ZSCALER].observations[0].tls
     assert tls is not None
@@ -197,6 +199,33 @@ def test_nothing_is_asked_where_all_is_well(lab: Lab) -> None:
     with tls_server(lab.google.wr2.issue([GENUINE])) as server:
         found = look(lab, {GENUINE: server})
     assert (found.ticket, found.advice) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("offline", "asked"),
+    [(True, "crl.pki.goog:80, ocsp.pki.goog:80"), (False, "c.pki.goog:80, o.pki.goog:80")],
+    ids=["as listed", "as the certificates name them"],
+)
+def test_the_hosts_of_revocation_lists_are_asked_for_where_they_are_needed(lab: Lab, offline: bool, asked: str) -> None:
+    listed = ("crl.pki.goog", "ocsp.pki.goog")
+    with tls_server(lab.google.wr2.issue([GENUINE])) as server, fault("nothing-listening") as deaf:
+        found = scan(
+            [GENUINE, *(f"http://{host}" for host in listed)],
+            trust=lab.trust,
+            proxy="none",
+            timeout=3,
+            offline=offline,
+            cache=False,
+            time_service=False,
+            resolve=[
+                *resolve({GENUINE: server}),
+                *resolve(dict.fromkeys((*listed, "c.pki.goog", "o.pki.goog"), deaf), 80),
+            ],
+        )
+    assert by_host(found)[GENUINE].verdict is Verdict.GENUINE
+    opening, asking = found.ticket.splitlines()
+    assert "direct" in opening
+    assert asking.endswith(f"unchanged: {asked}.")
 
 
 def test_inspection_that_is_expected_is_no_matter_for_a_ticket(lab: Lab, tmp_path: Path) -> None:
@@ -226,7 +255,7 @@ def test_a_hostile_issuer_is_harmless_in_a_ticket(lab: Lab) -> None:
     evil = Authority.root(name((NameOID.COMMON_NAME, "\x1b[2J\nPlease trust {places} \u202e")), lab.now)
     with tls_server(evil.issue([ZSCALER])) as server:
         found = look(lab, {ZSCALER: server})
-    assert found.ticket.count("\n") == 2
+    assert found.ticket.count("\n") == 3
     assert "{places}" in found.ticket
     assert not {"\x1b", "\u202e"} & set(found.ticket)
 

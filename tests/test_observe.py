@@ -244,7 +244,7 @@ def _expected(verdict: str, stage: str | None = None, reason: str | None = None,
     return Expected(verdict, stage, reason, frozenset(findings))
 
 
-NOT_ABOUT_FAULTS = {"revocation-not-checked", "sct-absent", "clock-unproven", "alpn-dropped"}
+NOT_ABOUT_FAULTS = {"revocation-not-checked", "sct-absent", "clock-unproven", "alpn-dropped", "local-listener"}
 
 ENDPOINTS: Mapping[str, Expected] = {
     "nothing-listening": _expected("unreachable", "tcp", "refused"),

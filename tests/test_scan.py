@@ -178,7 +178,7 @@ def test_an_interceptor_is_one_whatever_it_shows(lab: Lab, kind: str) -> None:
     seen = seen_of(found[GENUINE]).tls
     assert seen is not None
     assert seen.chain == issued.ders
-    assert told(report) == ["selective-interception"]
+    assert told(report) == ["selective-interception", "intercepted-on-this-machine"]
 
 
 def test_what_else_is_said_of_interceptors(lab: Lab) -> None:
@@ -329,7 +329,7 @@ def test_one_foreign_leaf_that_claims_several_hosts(lab: Lab) -> None:
     assert set(verdicts(report).values()) == {"intercepted"}
     assert all("same-leaf-key-many-hosts" in codes(each) for each in report.assessments)
     assert not any("diverted" in codes(each) for each in report.assessments)
-    assert told(report) == ["all-intercepted"]
+    assert told(report) == ["all-intercepted", "intercepted-on-this-machine"]
 
 
 def test_one_interceptor_in_front_of_several_hosts(lab: Lab) -> None:
@@ -578,7 +578,7 @@ def test_an_interceptors_clock_is_nobodys(lab: Lab) -> None:
         report = look(lab, {GENUINE: server, **servers})
     assert verdicts(report) == {GENUINE: "intercepted", OTHER: "genuine"}
     assert report.clock.sources == (f"Date of {OTHER}",)
-    assert told(report) == ["selective-interception"]
+    assert told(report) == ["selective-interception", "intercepted-on-this-machine"]
 
 
 # --- the run as a whole ---------------------------------------------------------------------------------------------

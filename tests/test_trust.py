@@ -35,6 +35,7 @@ FILES = (
     "ct_logs.toml",
     "time_keys.toml",
     "revocation_hosts.toml",
+    "google_ranges.toml",
 )
 
 

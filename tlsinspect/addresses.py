@@ -71,5 +71,12 @@ def _inside(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]
     return (address.sixtofour,) if address.sixtofour is not None else ()
 
 
+def leads_to(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """The addresses that packets to this one end at, or pass: those inside it where it is a tunnel's, else itself."""
+    address = ipaddress.ip_address(text)
+    inside = _inside(address) if isinstance(address, ipaddress.IPv6Address) else ()
+    return inside or (address,)
+
+
 def _last(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -19,12 +19,15 @@ from tlsinspect.endpoints import targets as read_targets
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.evidence.clock import Bounds
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.evidence.truststores import Stores
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
 from tlsinspect.gather.aside import aside
+from tlsinspect.gather.listeners import listeners_at
 from tlsinspect.gather.port80 import Port80
+from tlsinspect.gather.reverse import reverse_names
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
 from tlsinspect.judge import Observed, judge_run
@@ -38,9 +41,11 @@ from tlsinspect.model import (
     Authority,
     Endpoint,
     Failure,
+    Listener,
     Observation,
     Reason,
     Report,
+    ReverseName,
     Route,
     Row,
     Stage,
@@ -76,6 +81,8 @@ class Run:
     aside: list[Observed] = field(default_factory=list)  # observed for the time alone
     probed: list[Observed] = field(default_factory=list)  # observed to corroborate
     stores: Stores | None = None  # this machine's, read where somebody unknown signed
+    listeners: tuple[Listener, ...] = ()
+    reverse_names: tuple[ReverseName, ...] = ()
     interrupted: bool = False
     started: datetime | None = None  # local clock
 
@@ -85,7 +92,7 @@ class Run:
         gatherer = Gatherer(self.trust, self.shelf, self._bounds(self.started), self.files)
         try:
             await together((self._observe_all(), *self._beside(gatherer)), self.shelf.defects)
-            await together((self._gather(gatherer),), self.shelf.defects)
+            await together((self._gather(gatherer), self._ask_local()), self.shelf.defects)
         except asyncio.CancelledError:
             self.interrupted = True
             raise
@@ -115,6 +122,15 @@ class Run:
         if any(s.path is not None and s.path.foreign for s in sightings):
             with contextlib.suppress(TimeoutError):
                 self.stores = await aside(read_stores, STORES_SECONDS)
+
+    async def _ask_local(self) -> None:
+        """What is known nearby of the places that were connected to."""
+        seen = [s for ways in self.seen.values() for each in ways.values() for s in each]
+        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s)) is not None)
+        if self.options["reverse_dns"]:
+            google = {e.host for e in self.profile.endpoints if e.authority is Authority.GOOGLE}
+            direct = (s.address for s in seen if s.address and s.route.proxy is None and s.host in google)
+            self.reverse_names = await reverse_names(direct)
 
     async def _observe_all(self) -> None:
         gate, progress = asyncio.Semaphore(self.options["concurrency"]), self.options["progress"]
@@ -210,6 +226,8 @@ class Run:
             witness=self.options["witness"],
             evidence=self.shelf.evidence(),
             stores=self.stores,
+            listeners={(each.address, each.port): each for each in self.listeners},
+            reverse_names={each.address: each for each in self.reverse_names},
         )
         judged = judge_run(self._observed(), context, self.aside, self.probed)
         return Report(
@@ -224,11 +242,13 @@ class Run:
             reachability=reached,
             conclusions=conclusions(judged, reached, self.routing.notes),
             advice=advice(judged.assessments),
-            ticket=ticket(judged, self.started or finished),
+            ticket=ticket(judged, reached, self.started or finished),
             fetches=tuple(self.shelf.fetches.values()),
             probes=tuple(seen for o in self.probed for seen in o.observations),
             stores=self.stores.facts() if self.stores is not None else (),
             roots=judged.roots,
+            listeners=self.listeners,
+            reverse_names=self.reverse_names,
             judged_at=self.options["at"],
             interrupted=self.interrupted,
         )
@@ -253,6 +273,7 @@ class Options(TypedDict, total=False):
     offline: ask nobody for revocation lists, answers, missing authorities or the time; what earlier runs kept counts.
     cache: whether what was fetched is kept on disk for later runs.
     time_service: whether Google's signed time service may be asked.
+    reverse_dns: ask for the reverse names of the addresses that Google's hosts led to: hints, never a vote.
     allow_private_fetch: whether addresses named by certificates may lead to private networks: for laboratories.
     at: judge as if it were this moment, an aware datetime; None is now.
     progress: called with (finished, all) endpoints. clock: what to take for the local clock.
@@ -275,6 +296,7 @@ class Options(TypedDict, total=False):
     offline: bool
     cache: bool
     time_service: bool
+    reverse_dns: bool
     allow_private_fetch: bool
     at: datetime | None
     progress: Callable[[int, int], None]
@@ -299,6 +321,7 @@ DEFAULTS: Options = {
     "offline": False,
     "cache": True,
     "time_service": True,
+    "reverse_dns": False,
     "allow_private_fetch": False,
     "at": None,
     "progress": lambda _done, _all: None,

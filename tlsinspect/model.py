@@ -393,6 +393,25 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """What answers at an address of this machine at which a connection ended."""
+
+    address: str
+    port: int
+    program: str | None = None  # its name, without the path; None where the system does not say
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseName:
+    """What the reverse zone says of an address: written by whoever owns the address."""
+
+    address: str
+    name: str | None = None
+    confirmed: bool = False  # the name leads back to the address
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What to do, once for all the hosts it is for."""
 
@@ -565,6 +584,8 @@ class Report:
     probes: tuple[Observation, ...] = ()  # what active probes saw: no assessment rests on them
     stores: tuple[TrustStore, ...] = ()  # read only where somebody unknown signed
     roots: tuple[InterceptingRoot, ...] = ()
+    listeners: tuple[Listener, ...] = ()  # where a connection ended on this machine
+    reverse_names: tuple[ReverseName, ...] = ()  # where they were asked for
     judged_at: datetime | None = None  # the moment the caller chose to judge at
     interrupted: bool = False
     redacted: bool = False  # whether what names a company, a machine or a user was taken out

@@ -24,6 +24,7 @@ from tlsinspect.errors import TrustDataError, UsageError
 from tlsinspect.files import exists, read_bytes
 from tlsinspect.model import TrustFacts
 from tlsinspect.pem import bodies
+from tlsinspect.ranges import Ranges
 
 MANIFEST = "MANIFEST.toml"
 Tables = dict[str, list[dict[str, Any]]]
@@ -40,6 +41,7 @@ _FILES = (
     "ct_logs.toml",
     "time_keys.toml",
     "revocation_hosts.toml",
+    "google_ranges.toml",
 )
 
 
@@ -126,6 +128,15 @@ class RevocationHost:
     until: date | None  # of the last certificate seen to name it, where its successor is in use
     on_help_page: bool
     source: str
+
+
+@dataclass(frozen=True)
+class GoogleRanges:
+    """Addresses Google publishes as its own: hints about where a name leads, never about who answers."""
+
+    own: Ranges
+    rented: Ranges  # of those, what Google lets to anybody
+    date: datetime  # of the older of its lists
 
 
 class Trust:
@@ -293,6 +304,19 @@ class Trust:
         """The addresses of the CRLs that Google's roots sign: they say which intermediates are revoked."""
         rows = self._tables("revocation_hosts.toml", "crl")["crl"]
         return tuple(_each("revocation_hosts.toml", rows, lambda row: str(row["url"])))
+
+    @cached_property
+    def google_ranges(self) -> GoogleRanges:
+        """Read only where an address is to be judged: it takes some milliseconds."""
+        name = "google_ranges.toml"
+        sets = {row.get("name"): row for row in self._tables(name, "set")["set"]}
+        wanted = [sets.get(each, {}) for each in ("google", "cloud", "private-access")]
+        google, cloud, private = _each(name, wanted, lambda row: list(map(str, row["prefixes"])))
+        date = min(_each(name, wanted[:2], lambda row: _day(row["published"])))
+        try:
+            return GoogleRanges(Ranges([*google, *private]), Ranges(cloud), date)
+        except ValueError as error:
+            raise TrustDataError(f"{name}: {error}") from None
 
     @property
     def released(self) -> datetime:

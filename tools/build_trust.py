@@ -10,6 +10,7 @@ The rest is derived from published packages or from recorded certificates, and i
 * ``google_intermediates.toml``, from a folder of recorded intermediates (facts only, no certificate is copied);
 * the rows of ``google_domains.toml`` that quote a certificate, from a folder of recorded chains (leaf first);
 * ``ct_logs.toml``, from recorded lists of Certificate Transparency logs, added to the rows that are there;
+* the sets ``google`` and ``cloud`` of ``google_ranges.toml``, from Google's lists of its addresses;
 * ``MANIFEST.toml``, from what the other files contain.
 
 How to refresh the data:
@@ -26,7 +27,9 @@ How to refresh the data:
 5. Fetch https://www.gstatic.com/ct/log_list/v3/log_list.json and run with ``--ct-logs FILE``: Google goes on to new
    logs every half year, and the timestamp of an unknown log says nothing. No row is ever taken away. A list from
    elsewhere says in a top-level ``"source"`` where it was published.
-6. Pass ``--built YYYY-MM-DD``, read the difference, and commit.
+6. Fetch https://www.gstatic.com/ipranges/goog.json and https://www.gstatic.com/ipranges/cloud.json and run with
+   ``--ip-ranges GOOG CLOUD``.
+7. Pass ``--built YYYY-MM-DD``, read the difference, and commit.
 
 The same input always gives the same bytes; ``--check`` writes nothing and fails where a file would change.
 """
@@ -38,6 +41,7 @@ import base64
 import datetime as dt
 import hashlib
 import importlib.metadata
+import ipaddress
 import json
 import re
 import sys
@@ -540,6 +544,35 @@ def ct_logs_toml(files: Iterable[Path], path: Path) -> str:
     return text
 
 
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+
+RANGES = {
+    "google": "https://www.gstatic.com/ipranges/goog.json",
+    "cloud": "https://www.gstatic.com/ipranges/cloud.json",
+}
+"""The sets of google_ranges.toml that Google publishes, and where."""
+
+
+def range_set(name: str, file: Path) -> dict[str, Any]:
+    """One published list as a row."""
+    published = json.loads(file.read_text(encoding="utf-8"))
+    prefixes = [row.get("ipv4Prefix") or row["ipv6Prefix"] for row in published["prefixes"]]
+    networks = sorted(map(ipaddress.ip_network, prefixes), key=lambda n: (n.version, n.network_address, n.prefixlen))
+    if not networks:
+        raise BuildError(f"{file} lists no prefixes.")
+    day = dt.date.fromisoformat(published["creationTime"][:10])
+    return {"name": name, "source": RANGES[name], "published": day, "prefixes": [str(n) for n in networks]}
+
+
+def google_ranges_toml(files: Iterable[Path], path: Path) -> str:
+    """The text of google_ranges.toml: the published sets, then those written by hand."""
+    kept = [row for row in read_toml(path).get("set", []) if row["name"] not in RANGES]
+    rows = [range_set(name, file) for name, file in zip(RANGES, files, strict=True)]
+    text = header_of(path, "Addresses Google publishes as its own.") + "schema_version = 1\n"
+    return text + "".join(toml_table("set", row) for row in (*rows, *kept))
+
+
 # --- manifest -------------------------------------------------------------------------------------------------------
 
 
@@ -586,6 +619,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--anchors", type=Path, metavar="DIR", help="old roots that recorded intermediates lead to")
     parser.add_argument("--chains", type=Path, metavar="DIR", help="recorded chains, leaf first")
     parser.add_argument("--ct-logs", type=Path, nargs="+", metavar="FILE", help="recorded lists of CT logs")
+    parser.add_argument("--ip-ranges", type=Path, nargs=2, metavar=("GOOG", "CLOUD"), help="Google's address lists")
     parser.add_argument("--built", type=dt.date.fromisoformat, metavar="DATE", help="new build date for the manifest")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
     return parser.parse_args(arguments)
@@ -616,6 +650,8 @@ def build(options: argparse.Namespace) -> dict[str, str]:
         texts["google_domains.toml"] = google_domains_toml(chains, issuers, TRUST / "google_domains.toml")
     if options.ct_logs:
         texts["ct_logs.toml"] = ct_logs_toml(options.ct_logs, TRUST / "ct_logs.toml")
+    if options.ip_ranges:
+        texts["google_ranges.toml"] = google_ranges_toml(options.ip_ranges, TRUST / "google_ranges.toml")
     texts["MANIFEST.toml"] = manifest_toml(texts, version, options.built)
     return texts
 

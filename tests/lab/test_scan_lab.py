@@ -81,6 +81,16 @@ def test_both_address_families_are_genuine(scan: Command, position: int) -> None
     assert result.status == 0
 
 
+def test_addresses_of_google_suggest_nothing_and_their_reverse_names_are_asked_on_demand(scan: Command) -> None:
+    """The lab's hosts file gives its addresses the names of the hosts, as a DNS server of a company's own might."""
+    host = "www.googleapis.com"
+    for options, expected in (((), set()), (("--reverse-dns",), {"reverse-name-unconfirmed"})):
+        result = scan(host, *options)
+        assert result.verdicts == {host: "genuine"}
+        assert {code for code in result.codes(host) if code.startswith(("address-", "reverse-", "local-"))} == expected
+        assert [row["name"] for row in result.report["reverse_names"]] == ([host] if options else [])
+
+
 def test_an_honest_proxy_is_no_interception(scan: Command, honest: Proxy) -> None:
     result = scan("--proxy", honest.url)
     assert result.verdicts == GENUINE

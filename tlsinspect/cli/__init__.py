@@ -33,7 +33,7 @@ exit status:
 DOCTOR_EPILOG = """\
 exit status:
   0    nothing was found that somebody should act on
-  1    something was: an interceptor's authority is installed, a trust store cannot be read, a program verifies nothing …
+  1    something was: an interceptor's authority is installed, a trust store cannot be read, a program does not verify …
   2    the command or a file it names makes no sense
 """
 
@@ -247,6 +247,9 @@ def _fetching(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--no-cache", action="store_true", help="neither use nor keep what is fetched for revocation")
     p.add_argument("--no-time-service", action="store_true", help="do not ask Google's signed time service")
+    p.add_argument(
+        "--reverse-dns", action="store_true", help="also ask for the reverse names of the addresses; they have no vote"
+    )
     p.add_argument(
         "--allow-private-fetch",
         action="store_true",

@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         offline=arguments.offline,
         cache=not arguments.no_cache,
         time_service=not arguments.no_time_service,
+        reverse_dns=arguments.reverse_dns,
         allow_private_fetch=arguments.allow_private_fetch,
         at=read_time(arguments.at) if arguments.at is not None else None,
     )

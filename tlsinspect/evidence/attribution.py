@@ -124,6 +124,11 @@ def _is_vague(patterns: Mapping[str, Pattern[str]]) -> bool:
 # -- keys and certificates that decide ------------------------------------------------------------------------------
 
 
+def default_at(port: int, trust: Trust) -> tuple[str, ...]:
+    """The debugging proxies that listen at `port` unless they are told otherwise."""
+    return catalogue_of(trust).ports.get(port, ())
+
+
 def listed(path: Iterable[Certificate], trust: Trust) -> Listed | None:
     """What the lists say of the leaf and of the keys that signed it. `path` holds only verified signatures."""
     by_hash = catalogue_of(trust).listed

@@ -59,6 +59,7 @@ class Catalogue:
     rows: tuple[Row, ...]  # the first that fits counts
     listed: Mapping[str, Listed]  # by every hash
     portal_keys: frozenset[str]  # SPKI SHA-256
+    ports: Mapping[int, tuple[str, ...]]  # products that listen there unless they are told otherwise
 
     def row(self, id_: str) -> Row | None:
         return next((row for row in self.rows if row.id == id_), None)
@@ -77,11 +78,21 @@ def _catalogue(trust: Trust) -> Catalogue:
     replaced = {row["id"] for row in own.get("interceptor", ())}
     kept = [row for row in shipped["interceptor"] if row["id"] not in replaced]
     raw = {table: [*own.get(table, ()), *shipped.get(table, ())] for table in _COLUMNS}
+    rows = tuple(_row(each, severities) for each in (*own.get("interceptor", ()), *kept))
     return Catalogue(
-        rows=tuple(_row(each, severities) for each in (*own.get("interceptor", ()), *kept)),
+        rows=rows,
         listed=_lists(raw),
         portal_keys=frozenset(row["spki_sha256"].lower() for row in raw["captive_portal_spki"]),
+        ports=_ports(raw["local_port_hint"], {row.id: row.product.partition(" (")[0] for row in rows}),
     )
+
+
+def _ports(hints: Iterable[Mapping[str, Any]], products: Mapping[str, str]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    for hint in hints:
+        if hint["interceptor"] in products:
+            found[hint["port"]] = (*found.get(hint["port"], ()), products[hint["interceptor"]])
+    return found
 
 
 def with_interceptors(trust: Trust, path: str | Path) -> Trust:

@@ -2,17 +2,32 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, fields, replace
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from tlsinspect.judge.words import fill
 from tlsinspect.model import Advice, Assessment, Attribution, Endpoint, Verdict
 
-CONDITIONS = ("rule", "verdict", "kind", "product", "vendor", "profile", "client")
 ASKS = ("", "exempt", "allow", "incident", "explain")
 TARGETS = "targets"  # the profile of hosts that were named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the conditions of a row are compared with."""
+
+    rule: str
+    verdict: str
+    profile: str = TARGETS
+    kind: str = ""
+    product: str = ""
+    vendor: str = ""
+    client: str = ""
+
+
+CONDITIONS = tuple(field.name for field in fields(Case))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +39,10 @@ class Remedy:
     ask: str  # what a ticket asks for
     source: str
 
-    def fits(self, case: Mapping[str, str]) -> bool:
+    def fits(self, case: Case) -> bool:
         """A row that names no client is for nobody's settings, and one that does for nobody else's."""
-        clients = self.when.get("client", frozenset({""}))
-        return case.get("client", "") in clients and all(case.get(k, "") in self.when[k] for k in self.when)
+        for_whom = case.client in self.when.get("client", ("",))
+        return for_whom and all(getattr(case, condition) in values for condition, values in self.when.items())
 
 
 @cache
@@ -54,21 +69,29 @@ def clients_of(profile: str) -> Sequence[str]:
     return listed.get(profile, listed[TARGETS])
 
 
-def case_of(endpoint: Endpoint, rule: str, verdict: Verdict, product: Attribution | None) -> dict[str, str]:
-    """What the conditions of a row are compared with."""
-    case = {"rule": rule, "verdict": str(verdict), "profile": endpoint.rows[0].profile or TARGETS}
-    if product is not None:
-        case |= {"kind": product.kind, "product": product.id, "vendor": product.vendor}
-    return case
+def case_of(endpoint: Endpoint, rule: str, verdict: Verdict, product: Attribution | None) -> Case:
+    profile = next((row.profile for row in endpoint.rows if row.profile), TARGETS)
+    named = {"kind": product.kind, "product": product.id, "vendor": product.vendor} if product else {}
+    return Case(rule, str(verdict), profile, **named)
 
 
-def remedy(case: Mapping[str, str], values: Mapping[str, str]) -> str:
+def remedy(case: Case, values: Mapping[str, str]) -> str:
     """What to do about one verdict, or the empty string."""
     return fill(remedy_for(case).text, values)
 
 
-def remedy_for(case: Mapping[str, str]) -> Remedy:
+@lru_cache(maxsize=1024)  # many hosts, few cases
+def remedy_for(case: Case) -> Remedy:
+    """The first row that fits. Every rule has one."""
     return next(row for row in remedies() if row.fits(case))
+
+
+@lru_cache(maxsize=1024)
+def _for_clients_in(case: Case) -> tuple[tuple[str, Remedy], ...]:
+    """The clients that there is something to say to, each with its row."""
+    each = ((client, replace(case, client=client)) for client in clients_of(case.profile))
+    found = ((client, next((row for row in remedies() if row.fits(its)), None)) for client, its in each)
+    return tuple((client, row) for client, row in found if row is not None)
 
 
 def asked(assessment: Assessment) -> str:
@@ -76,13 +99,13 @@ def asked(assessment: Assessment) -> str:
     return remedy_for(_case(assessment)).ask
 
 
-def _case(a: Assessment) -> dict[str, str]:
+def _case(a: Assessment) -> Case:
     return case_of(a.endpoint, a.rule, a.verdict, a.attribution)
 
 
 def advice(assessments: Iterable[Assessment]) -> tuple[Advice, ...]:
-    """Each remedy once, with the hosts it is for in it; then what their clients can do beside it."""
-    bad = [a for a in assessments if not is_well(a)]
+    """Each remedy once, with the hosts it is for in it, incidents first; then what their clients can do beside it."""
+    bad = sorted((a for a in assessments if not is_well(a)), key=lambda a: asked(a) != "incident")
     return (*_remedies(bad), *_for_clients(bad))
 
 
@@ -106,11 +129,8 @@ def _remedies(bad: Iterable[Assessment]) -> Iterator[Advice]:
 def _for_clients(bad: Iterable[Assessment]) -> Iterator[Advice]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for a in bad:
-        case = _case(a)
-        for client in clients_of(case["profile"]):
-            row = next((row for row in remedies() if row.fits({**case, "client": client})), None)
-            if row is not None:
-                found.setdefault((client, row.text, row.source), []).append(a.endpoint.host)
+        for client, row in _for_clients_in(_case(a)):
+            found.setdefault((client, row.text, row.source), []).append(a.endpoint.host)
     for (client, text, source), hosts in found.items():
         yield Advice(text, tuple(dict.fromkeys(hosts)), client, source)
 

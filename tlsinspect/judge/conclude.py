@@ -4,15 +4,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tlsinspect.evidence.clockhints import hints
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.findings import skew_findings, store_problems
 from tlsinspect.judge.interception import interception
+from tlsinspect.judge.values import local_values
 from tlsinspect.judge.words import day, finding, listed
-from tlsinspect.model import Assessment, Authority, ClockEstimate, Finding, InterceptingRoot, Reach, Reachability
+from tlsinspect.model import (
+    Assessment,
+    Authority,
+    ClockEstimate,
+    Finding,
+    InterceptingRoot,
+    Reach,
+    Reachability,
+    Verdict,
+)
 
 _SYNC_CLIENT = "gwsmo"  # the profile of the client that takes part in no authentication with proxies
-_BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
+BLOCKED = (Reach.REFUSED, Reach.TIMEOUT, Reach.NOT_PKI)
 
 
 def clock_of(judged: Judged) -> ClockEstimate:
@@ -38,6 +49,7 @@ def conclusions(
     found = [
         *_asked_time(context),
         *interception(judged.assessments),
+        *on_this_machine(judged),
         *judged.probed,
         *_noticed(judged.roots),
         *_stores(judged),
@@ -92,8 +104,17 @@ def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         yield finding("authenticated-proxy", {"hosts": ", ".join(hosts), "n": str(len(hosts))})
 
 
+def on_this_machine(judged: Judged) -> Iterator[Finding]:
+    """That every intercepted connection ended on this machine. Where one did not, this says nothing."""
+    seen = [s for a in judged.assessments if a.verdict is Verdict.INTERCEPTED for s in a.observations]
+    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s)) is not None]
+    here = [local_values(end)["program"] for end in ends if end is not None]
+    if here and len(here) == len(ends):
+        yield finding("intercepted-on-this-machine", {"programs": ", ".join(dict.fromkeys(here))})
+
+
 def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Finding]:
-    blocked = [r.endpoint.host for r in reached if r.result in _BLOCKED]
+    blocked = [r.endpoint.host for r in reached if r.result in BLOCKED]
     if blocked:
         yield finding("port-80-blocked", {"hosts": ", ".join(blocked)})
     rows = {row.host: row for row in judged.context.trust.revocation_hosts}

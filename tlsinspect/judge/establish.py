@@ -12,6 +12,7 @@ from tlsinspect.evidence.clockhints import Hints, likelier
 from tlsinspect.evidence.crosshost import Shared
 from tlsinspect.evidence.names import Claim, claims, cn_claims, has_names
 from tlsinspect.evidence.path import Path, Signer
+from tlsinspect.evidence.peer import Peer
 from tlsinspect.evidence.portal import plain_http, portal_in
 from tlsinspect.evidence.sighting import Known, Sighting
 from tlsinspect.evidence.truststores import Stores
@@ -21,8 +22,10 @@ from tlsinspect.model import (
     Authority,
     Basis,
     Endpoint,
+    Listener,
     Observation,
     Reason,
+    ReverseName,
     Revocation,
     RevocationStatus,
     Stage,
@@ -44,6 +47,8 @@ class Context(Known):
     minted: Mapping[str, str] = field(default_factory=dict)  # keys behind certificates for names that probes made up
     hints: Hints = field(default_factory=Hints)
     stores: Stores | None = None  # this machine's trust stores, where they were read
+    listeners: Mapping[Peer, Listener] = field(default_factory=dict)  # at the places that are this machine
+    reverse_names: Mapping[str, ReverseName] = field(default_factory=dict)  # by address, where asked for
 
 
 @dataclass(frozen=True)

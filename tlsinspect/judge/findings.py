@@ -4,17 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tlsinspect.certificate import title_of
-from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, is_portal_key
+from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, default_at, is_portal_key
 from tlsinspect.evidence.clock import SLACK, skew
 from tlsinspect.evidence.crosshost import issuer_of
 from tlsinspect.evidence.fingerprints import lacks_google_marks
 from tlsinspect.evidence.path import Path, readable
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.evidence.portal import host_of
 from tlsinspect.evidence.signature import signed
 from tlsinspect.evidence.truststores import Stores, signers
+from tlsinspect.evidence.whereabouts import whereabouts
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
-from tlsinspect.judge.values import REASONS, product_name
+from tlsinspect.judge.values import REASONS, local_values, product_name
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (
     Attribution,
@@ -28,6 +30,7 @@ from tlsinspect.model import (
     Verdict,
 )
 
+REVERSE_ZONE = ".1e100.net"  # where Google names its addresses
 _OLD_PROTOCOLS = {"SSLv3", "TLSv1", "TLSv1.1"}
 
 
@@ -58,6 +61,7 @@ def findings(
         *_shared(established, context),
         *_stores(seen, established, context),
         *_certificate(established, context, words),
+        *_peer(seen, established, context),
         *_handshake(seen, established.facts.authority is Authority.GOOGLE),
         *_answers(seen, words),
         *_revocation(established),
@@ -177,6 +181,31 @@ def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> I
         yield finding("certificate-expired", {"not_after": words["not_after"]}, words)
     if path.leaf.not_before > now + SLACK:  # one minted for this very connection is younger than the run
         yield finding("certificate-not-yet-valid", {"not_before": words["not_before"]}, words)
+
+
+def _peer(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
+    """Where the connection ended: what of this machine answered, and what the address suggests."""
+    peer = peer_of(seen)
+    listener = context.listeners.get(peer) if peer else None
+    if listener is not None:
+        yield finding("local-listener", local_values(listener))
+        products = default_at(listener.port, context.trust) if not established.facts.proven else ()
+        if products:
+            yield finding("local-port-hint", {"port": str(listener.port), "products": " or ".join(products)})
+    if established.facts.authority is Authority.GOOGLE:
+        hint = whereabouts(seen, context.trust, context.bounds.best)
+        if hint is not None:
+            yield finding(hint.code, hint.values, {"host": seen.host})
+        yield from _reverse_name(seen, context)
+
+
+def _reverse_name(seen: Observation, context: Context) -> Iterator[Finding]:
+    found = context.reverse_names.get(seen.address or "") if seen.route.proxy is None else None
+    if found is None:
+        return
+    values = {"address": found.address, "name": found.name or ""}
+    google = found.confirmed and found.name is not None and found.name.lower().rstrip(".").endswith(REVERSE_ZONE)
+    yield finding("reverse-name-google" if google else "reverse-name-unconfirmed", values)
 
 
 def _handshake(seen: Observation, google: bool) -> Iterator[Finding]:

@@ -8,34 +8,42 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from tlsinspect.certificate import Certificate, text_of
+from tlsinspect.endpoints.target import bracketed
 from tlsinspect.evidence.path import readable
 from tlsinspect.judge import Judged
 from tlsinspect.judge.advice import asked, is_well
+from tlsinspect.judge.conclude import BLOCKED, on_this_machine
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.values import expected, product_name
 from tlsinspect.judge.words import day, fill, wording
-from tlsinspect.model import Assessment, Verdict
+from tlsinspect.model import Assessment, Endpoint, Reachability, Verdict
 
 LONGEST_LIST = 200  # names in one sentence; the report has them all
+EXPLAINED = 20  # hosts without a certificate of which it is said what came instead
 _ORDER = ("incident", "exempt", "allow", "explain")
 
 
-def ticket(judged: Judged, started: datetime) -> str:
+def ticket(judged: Judged, reached: Sequence[Reachability], started: datetime) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
     asks: dict[str, list[Assessment]] = {ask: [] for ask in _ORDER}
     for assessment in judged.assessments:
         if not is_well(assessment) and (ask := asked(assessment)):
             asks[ask].append(assessment)
     sentences = [s for ask, found in asks.items() if found for s in _section(ask, found, judged.context)]
-    return "\n".join([_opening(judged, started), *sentences]) if sentences else ""
+    sentences += _port_80(reached)
+    if not sentences:
+        return ""
+    local = [finding.sentence for finding in on_this_machine(judged)]
+    return "\n".join([_opening(judged, reached, started), *local, *sentences])
 
 
-def _opening(judged: Judged, started: datetime) -> str:
+def _opening(judged: Judged, reached: Sequence[Reachability], started: datetime) -> str:
     """The time is the true one, as far as it is proven: logs are searched by it."""
     bounds = judged.context.bounds
     if not bounds.exact:
         started += bounds.best - bounds.local
-    routes = dict.fromkeys(f"through {a.route.proxy}" if a.route.proxy else "direct" for a in judged.assessments)
+    taken = [*(a.route for a in judged.assessments), *(r.route for r in reached)]
+    routes = dict.fromkeys(f"through {route.proxy}" if route.proxy else "direct" for route in taken)
     return fill(wording()["ticket"]["opening"], {"when": day(started), "route": tuple(routes)})
 
 
@@ -43,13 +51,20 @@ def _section(ask: str, found: Sequence[Assessment], context: Context) -> Iterato
     """The evidence, then what is asked for."""
     same: dict[tuple[str, str, Verdict], list[Assessment]] = {}
     for a in found:
-        if _leaf(a) is None:
-            yield a.explanation
-        else:
-            same.setdefault((a.issuer or "", _product(a), a.verdict), []).append(a)
+        if a.issuer is not None:
+            same.setdefault((a.issuer, _product(a), a.verdict), []).append(a)
+    yield from [a.explanation for a in found if a.issuer is None][:EXPLAINED]
     for alike in same.values():
         yield _presented(alike, context)
-    yield fill(wording()["ticket"][ask], {"places": _places(found)})
+    yield fill(wording()["ticket"][ask], {"places": _places([a.endpoint for a in found])})
+
+
+def _port_80(reached: Sequence[Reachability]) -> Iterator[str]:
+    """The hosts on plain HTTP that are needed and do not answer: those the certificates name, where any does."""
+    needed = [r for r in reached if r.named] or [r for r in reached if r.listed]
+    blocked = [r for r in needed if r.result in BLOCKED and not r.portal]
+    if blocked:
+        yield fill(wording()["ticket"]["plain"], {"places": _places([r.endpoint for r in blocked])})
 
 
 def _presented(alike: Sequence[Assessment], context: Context) -> str:
@@ -58,7 +73,7 @@ def _presented(alike: Sequence[Assessment], context: Context) -> str:
     proof = fill(words["proof"][first.verdict], {"expected": expected(first.endpoint, context)})
     what, sha256 = _fingerprint(first)
     values = {"issuer": first.issuer or "", "product": _product(first), "proof": proof, "what": what, "sha256": sha256}
-    return fill(words["presented"], {**values, "places": _places(alike)})
+    return fill(words["presented"], {**values, "places": _places([a.endpoint for a in alike])})
 
 
 def _product(a: Assessment) -> str:
@@ -74,17 +89,13 @@ def _fingerprint(a: Assessment) -> tuple[str, str]:
     return f"the certificate for {a.endpoint.host}", chain[0].sha256
 
 
-def _leaf(a: Assessment) -> Certificate | None:
-    return next(iter(_chain(a)), None)
-
-
 def _chain(a: Assessment) -> tuple[Certificate, ...]:
     """What was presented when the assessment's verdict was reached."""
     chains = (tuple(readable(seen.tls.chain)) for seen in a.observations if seen.tls is not None)
     return next((c for c in chains if c and text_of(c[0].issuer) == a.issuer), ())
 
 
-def _places(found: Sequence[Assessment]) -> tuple[str, ...]:
-    places = [f"{a.endpoint.host}:{a.endpoint.port}" for a in found]
+def _places(endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
+    places = [f"{bracketed(each.host)}:{each.port}" for each in endpoints]
     more = len(places) - LONGEST_LIST
     return (*places[:LONGEST_LIST], f"and {more} more") if more > 0 else tuple(places)

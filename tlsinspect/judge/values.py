@@ -1,12 +1,12 @@
 """The values that fill the sentences of `wording.toml`, as text."""
 
 from tlsinspect.certificate import title_of
-from tlsinspect.endpoints.target import is_address
+from tlsinspect.endpoints.target import bracketed, is_address
 from tlsinspect.evidence.clock import skew
 from tlsinspect.http1 import Head
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.words import day, skew_sentence, span
-from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Observation, Reason, Revocation
+from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Listener, Observation, Reason, Revocation
 
 # What a reason means, for people. `{detail}` of a failure is added where it says more.
 REASONS: dict[Reason, str] = {
@@ -137,6 +137,14 @@ def _product_values(product: Attribution | None) -> dict[str, str]:
         "confidence": product.confidence,
         "matched": product.matched,
     }
+
+
+def local_values(listener: Listener) -> dict[str, str]:
+    """A program of this machine, and where it answers."""
+    peer = f"{bracketed(listener.address)}:{listener.port}"
+    if listener.program is None:
+        return {"peer": peer, "program": "a program that the system does not name"}
+    return {"peer": peer, "program": listener.program, "pid": str(listener.pid)}
 
 
 def product_name(product: Attribution) -> str:

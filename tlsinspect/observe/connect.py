@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Sequence
 
 from tlsinspect.model import Connection, Reason
+from tlsinspect.observe.apart import apart
 
 STAGGER = 0.25  # seconds before the next address is tried beside the last (RFC 8305 §5)
 MAX_ADDRESSES = 16
@@ -24,41 +24,19 @@ class DialError(Exception):
 
 
 async def resolve(host: str, port: int) -> list[tuple[str, int]]:
-    """The addresses of `host` in the system's order. Raises DialError.
-
-    A thread of its own does the asking: the system's resolver cannot be cancelled, and a program must be able to end
-    while it waits.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[tuple[str, int]]] = loop.create_future()
-
-    def tell(result: list[tuple[str, int]] | DialError) -> None:
-        if answer.done():
-            return
-        if isinstance(result, DialError):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)
-
-    def ask() -> None:
-        result = _look_up(host, port)
-        try:
-            loop.call_soon_threadsafe(tell, result)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            return
-
-    threading.Thread(target=ask, daemon=True, name=f"resolve {host}").start()
-    return await answer
+    """The addresses of `host` in the system's order. Raises DialError."""
+    return await apart(lambda: _look_up(host, port), f"resolve {host}")
 
 
-def _look_up(host: str, port: int) -> list[tuple[str, int]] | DialError:
+def _look_up(host: str, port: int) -> list[tuple[str, int]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        reason = Reason.NAME_NOT_FOUND if error.errno in _NO_SUCH_NAME else Reason.DNS_FAILED
-        return DialError(reason, "" if reason is Reason.NAME_NOT_FOUND else error.strerror or "")
+        if error.errno in _NO_SUCH_NAME:
+            raise DialError(Reason.NAME_NOT_FOUND) from None
+        raise DialError(Reason.DNS_FAILED, error.strerror or "") from None
     except (OSError, UnicodeError) as error:
-        return DialError(Reason.DNS_FAILED, str(error))
+        raise DialError(Reason.DNS_FAILED, str(error)) from None
     return list(dict.fromkeys((str(place[0]), int(place[1])) for *_, place in found))[:MAX_ADDRESSES]
 
 

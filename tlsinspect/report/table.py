@@ -100,7 +100,7 @@ def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
             Text(plain_sign if ascii_only else sign, style=f"bold {colour}"),
             Group(Text(_place(assessment)), *([route] if compared else [])),
             Text(assessment.verdict, style=colour),
-            Group(Text(_cause(assessment, _now(report))), *_all_findings(assessment, verbose)),
+            Group(Text(_cause(assessment, report)), *_all_findings(assessment, verbose)),
         )
     return table
 
@@ -118,15 +118,19 @@ def _place(assessment: Assessment) -> str:
     return assessment.endpoint.host + ("" if port == 443 else f":{port}")
 
 
-def _cause(assessment: Assessment, now: datetime) -> str:
+def _cause(assessment: Assessment, report: Report) -> str:
     """One line: for a genuine host the path and the days left, for an interceptor its name, else the explanation."""
     beside = [_BESIDE[f.code] for f in assessment.findings if f.code in _BESIDE]
     if assessment.verdict is Verdict.CLOCK_SKEWED:
         beside = []  # its explanation says it
     if assessment.verdict is Verdict.GENUINE:
-        facts = [" › ".join(printable(t) for t in assessment.path), _days_left(assessment, now), *_vouched(assessment)]
+        facts = [
+            " › ".join(printable(t) for t in assessment.path),
+            _days_left(assessment, _now(report)),
+            *_vouched(assessment),
+        ]
     elif assessment.verdict is Verdict.INTERCEPTED:
-        facts = [_interceptor(assessment)]
+        facts = [_interceptor(assessment), *_on_this_machine(assessment, report)]
     else:
         facts = [assessment.explanation]
     # A stand-in makes everything `strong` at most; the ending says so once.
@@ -167,6 +171,15 @@ def _interceptor(assessment: Assessment) -> str:
     if product is None:
         return f"by an unknown product: {issuer}"
     return f"{product.product.partition(' (')[0]} ({product.confidence}): {issuer}"
+
+
+def _on_this_machine(assessment: Assessment, report: Report) -> Iterator[str]:
+    """The program that answered, where a connection ended on this machine; where all did, the run says so."""
+    if any(conclusion.code == "intercepted-on-this-machine" for conclusion in report.conclusions):
+        return
+    for finding in assessment.findings:
+        if finding.code == "local-listener":
+            yield f"on this machine: {printable(finding.values['program'], 60)}"
 
 
 def _all_findings(assessment: Assessment, verbose: bool) -> Iterator[RenderableType]:
