@@ -36,7 +36,7 @@ from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
 from tlsinspect.evidence.path import find_path
 from tlsinspect.lab.pki import Authority as Issuer
 from tlsinspect.lab.pki import Issued, plain_corporate
-from tlsinspect.model import Attribution, Authority, Confidence, Severity
+from tlsinspect.model import Attribution, Authority, Confidence
 from tlsinspect.trust import certificates_in
 
 Row = dict[str, Any]

@@ -197,7 +197,12 @@ def title_of(name: Name) -> str:
 
 def text_of(name: Name) -> str:
     """The name on one line: ``CN=x, O=y``; last attribute first and commas escaped, as RFC 4514 has it."""
-    return ", ".join(f"{label}={_ESCAPED.sub(_escape, value)}" for label, value in reversed(name))
+    return ", ".join(f"{label}={escaped(value)}" for label, value in reversed(name))
+
+
+def escaped(value: str) -> str:
+    """A value as it stands in `text_of`."""
+    return _ESCAPED.sub(_escape, value)
 
 
 _ESCAPED = re.compile(r'[,+"\\<>;]')

@@ -10,6 +10,7 @@ from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import lines_of
 from tlsinspect.errors import UsageError
 from tlsinspect.files import exists, read_text
+from tlsinspect.redaction import redacted
 from tlsinspect.report import exit_status
 from tlsinspect.trust import Trust
 
@@ -39,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     with destination(arguments.output) as out:
         with progress() as prepared.options["progress"]:
             report = execute(prepared)
+        if arguments.redact:
+            report = redacted(report, prepared.trust)
         write_report(report, arguments.format, title, out, verbose=arguments.verbose)
     return exit_status(report)
 

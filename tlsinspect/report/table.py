@@ -51,6 +51,9 @@ _BESIDE = {
 }
 
 
+REDACTED = "Redacted: names of companies, users, machines and private addresses were taken out."
+
+
 class PlainConsole(Console):
     """Prints text as it is: no markup, no emoji, no highlighting; and lets a broken pipe be seen by the caller."""
 
@@ -255,3 +258,5 @@ def _ending(report: Report) -> Iterator[RenderableType]:
     if report.trust.stand_in:
         yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
+    if report.redacted:
+        yield Text(REDACTED, style="dim")
