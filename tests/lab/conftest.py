@@ -114,6 +114,13 @@ def mitmproxy(network: Network, pki: Pki) -> Proxy:
 
 
 @pytest.fixture(scope="session")
+def mitmproxy_renamed(network: Network, pki: Pki) -> Proxy:
+    """mitmproxy with the company's authority."""
+    _need_programs("mitmdump")
+    return programs.mitmproxy(network, pki, port=8090, renamed=True)
+
+
+@pytest.fixture(scope="session")
 def squid(network: Network, pki: Pki) -> Proxy:
     _need_programs("squid")
     return programs.squid(network, pki)

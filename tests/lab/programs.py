@@ -251,9 +251,12 @@ def tinyproxy(network: Network, *, port: int = 8888, authenticated: bool = False
 # -- interceptors ------------------------------------------------------------------------------------------------------
 
 
-def mitmproxy(network: Network, pki: Pki, *, port: int = 8080) -> Proxy:
-    """mitmproxy, asked for a connection on one port and given redirected ones on the next; its authority is its own."""
-    folder = _folder(network, "mitmproxy")
+def mitmproxy(network: Network, pki: Pki, *, port: int = 8080, renamed: bool = False) -> Proxy:
+    """mitmproxy, asked for a connection on one port and given redirected ones on the next. Its authority is its own,
+    or the company's if it is `renamed`."""
+    folder = _folder(network, f"mitmproxy-{port}")
+    if renamed:
+        (folder / "mitmproxy-ca.pem").write_bytes(pki.corporate_key.read_bytes() + pki.corporate_root.read_bytes())
     settings = {
         "confdir": folder,
         "ssl_verify_upstream_trusted_ca": pki.google_roots,
@@ -262,7 +265,7 @@ def mitmproxy(network: Network, pki: Pki, *, port: int = 8080) -> Proxy:
     for name, value in settings.items():
         argv += ["--set", f"{name}={value}"]
     process = network.serve("gateway", argv, ports=(port, port + 1))
-    return Proxy(process, port, port + 1, folder / "mitmproxy-ca-cert.pem")
+    return Proxy(process, port, port + 1, pki.corporate_root if renamed else folder / "mitmproxy-ca-cert.pem")
 
 
 _SQUID = """

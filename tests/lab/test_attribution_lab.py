@@ -1,0 +1,54 @@
+"""Real interceptors under an authority with the company's own name: named by what their certificates look like."""
+
+import pytest
+
+from .command import Command
+from .network import TLS_HOSTS
+from .programs import Proxy
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(params=["mitmproxy_renamed", "squid", "proxy_py"])
+def renamed(request: pytest.FixtureRequest) -> tuple[Proxy, str]:
+    """An interceptor whose names say nothing, and what it is."""
+    product = {"mitmproxy_renamed": "mitmproxy", "squid": "squid", "proxy_py": "proxy-py"}[request.param]
+    proxy = request.getfixturevalue(request.param)
+    assert isinstance(proxy, Proxy)
+    return proxy, product
+
+
+def test_an_interceptor_under_another_name_is_named_by_its_looks(scan: Command, renamed: tuple[Proxy, str]) -> None:
+    proxy, product = renamed
+    result = scan("--proxy", proxy.url)
+    assert result.verdicts == dict.fromkeys(TLS_HOSTS, "intercepted")
+    for host in TLS_HOSTS:
+        attribution = result.assessments[host]["attribution"]
+        assert attribution is not None
+        assert (attribution["id"], attribution["confidence"]) == (product, "weak")
+        assert "interceptor-match" not in result.codes(host)
+        assert {"fingerprint-match", "google-marks-missing"} <= result.codes(host)
+
+
+def test_what_bears_its_own_name_is_named_by_it(scan: Command, mitmproxy: Proxy) -> None:
+    result = scan("--proxy", mitmproxy.url)
+    for host in TLS_HOSTS:
+        assert result.assessments[host]["attribution"]["confidence"] == "likely"
+        assert {"interceptor-match", "fingerprint-match"} <= result.codes(host)
+
+
+def test_a_redacted_scan_names_the_product_and_not_the_company(scan: Command, squid: Proxy) -> None:
+    plain, redacted = scan("--proxy", squid.url), scan("--proxy", squid.url, "--redact")
+    company = "Acme"
+    assert company in plain.stdout
+    assert company.lower() not in redacted.stdout.lower()
+    assert redacted.verdicts == plain.verdicts
+    assert {redacted.attribution(host) for host in TLS_HOSTS} == {"squid"}
+    assert redacted.report["redacted"] is True
+
+
+def test_an_honest_proxy_is_nobody(scan: Command, squid_splice: Proxy) -> None:
+    result = scan("--proxy", squid_splice.url)
+    for host in TLS_HOSTS:
+        assert result.attribution(host) is None
+        assert not {"fingerprint-match", "google-marks-missing"} & result.codes(host)
