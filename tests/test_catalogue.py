@@ -229,10 +229,10 @@ def test_one_letter_less_is_not_the_name(row_id: str, example: dict[str, str]) -
         found = match(as_issuer(near))
         assert found is None or found.id != row_id, near
     for label in patterned:
-        other = next(each for each in ("OU", "L", "ST", "email") if each not in patterned and each not in example)
-        moved = {**{k: v for k, v in example.items() if k != label}, other: example[label]}
-        found = match(as_issuer(moved))
-        assert found is None or found.id != row_id, moved
+        for other in {"OU", "L", "ST", "email"} - {*patterned, *example}:
+            moved = {**{k: v for k, v in example.items() if k != label}, other: example[label]}
+            found = match(as_issuer(moved))
+            assert found is None or found.id != row_id, moved
         if len(patterned) > 1:
             apart = {k: v for k, v in example.items() if k != label}
             found = match(as_issuer(apart))
@@ -448,8 +448,7 @@ def test_no_row_matches_who_signs_revocation_lists() -> None:
     lists = sorted(shared_data("crl").glob("*.crl"))
     assert len(lists) > 20
     for path in lists:
-        issuer = quietly(x509.load_der_x509_crl, path.read_bytes()).issuer
-        found = match(quietly(lambda issuer=issuer: Issuer.root(issuer, NOW).issue([HOST], send_root=True)))
+        found = match(_issued(quietly(x509.load_der_x509_crl, path.read_bytes()).issuer))
         assert found is None, path.name
 
 
