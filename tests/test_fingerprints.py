@@ -130,7 +130,7 @@ MEASURED = {
                     (*_PRIVOXY, (NameOID.COUNTRY_NAME, "CZ")), serial=epoch(NOW, "1234567"), roots_sent=1),
     "proxy-py": Made(("SAN", "SKI", "AKI"), 730, NOW, ((NameOID.COMMON_NAME, UPSTREAM),), serial=epoch(NOW, "4711")),
     "warcprox": Made(("SAN",), 1095, NOW, ((NameOID.COMMON_NAME, "googleapis.com"),),
-                     ("googleapis.com", "*.googleapis.com"), serial=0x7F00_1234_5678_9ABC),
+                     ("googleapis.com", "*.googleapis.com"), serial=0x7F00_1234_5678_9ABC, via="1.1 warcprox"),
     "goproxy": Made(("!KU", "EKU", "!BC", "AKI", "SAN"), 29219, datetime(1970, 1, 1, tzinfo=UTC),
                     ((NameOID.ORGANIZATION_NAME, "Acme proxy"), *CLIENT_CN), roots_sent=1),
     "node-http-mitm-proxy": Made(("BC", "KU", "EKU", "nsType", "SKI", "SAN"), 366, NOW - timedelta(days=1),
@@ -141,6 +141,9 @@ NOBODY = {
     "nginx": Made(("SAN", "SKI", "AKI"), 825, NOW, names=(HOST, "mail.google.com"), roots_sent=1),
     "a company's own CA": Made(("SAN", "SKI", "AKI"), 730, NOW, roots_sent=1),
     "an openssl front": Made(("SAN",), 1095, NOW),
+    "a relative of warcprox": Made(
+        ("SAN",), 1095, NOW, names=("googleapis.com", "*.googleapis.com"), serial=0x7F00_1234_5678_9ABC
+    ),
     "one leaf with its CA's key": Made(("SAN",), 365, NOW, ca_key=True, roots_sent=1),
 }
 

@@ -1,5 +1,7 @@
 """Real interceptors under an authority with the company's own name: named by what their certificates look like."""
 
+from pathlib import Path
+
 import pytest
 
 from .command import Command
@@ -45,6 +47,32 @@ def test_a_redacted_scan_names_the_product_and_not_the_company(scan: Command, sq
     assert redacted.verdicts == plain.verdicts
     assert {redacted.attribution(host) for host in TLS_HOSTS} == {"squid"}
     assert redacted.report["redacted"] is True
+
+
+OWN = """
+[[interceptor]]
+id = 'acme-box'
+product = 'Acme inspection box'
+vendor = 'Acme'
+kind = 'enterprise-proxy'
+certainty = 'verified-source'
+issuer_patterns = { O = 'Acme Corp' }
+source = 'the network team'
+"""
+
+
+def test_the_company_may_name_its_own(scan: Command, squid: Proxy, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(OWN, encoding="utf-8")
+    result = scan("--proxy", squid.url, "--interceptors", str(own))
+    assert {result.attribution(host) for host in TLS_HOSTS} == {"acme-box"}
+    assert result.report["trust"]["interceptors_sha256"]
+    for host in TLS_HOSTS:
+        # The name wins; what it really is is said beside it.
+        fingerprint = result.finding(host, "fingerprint-match")
+        assert fingerprint is not None
+        assert fingerprint["values"]["id"] == "squid"
+        assert result.finding(host, "own-interceptors")
 
 
 def test_an_honest_proxy_is_nobody(scan: Command, squid_splice: Proxy) -> None:

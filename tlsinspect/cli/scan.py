@@ -48,9 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _load_ahead(trust: Trust) -> None:
     """Load what the judge and the table need while the network is waited for."""
+    from tlsinspect.evidence.catalogue import catalogue_of
     from tlsinspect.judge.words import wording
 
-    wording(), trust.interceptors, trust.google.store, trust.ct_logs
+    wording(), catalogue_of(trust), trust.google.store, trust.ct_logs
 
 
 def _targets(typed: list[str]) -> Iterator[str]:
