@@ -19,7 +19,7 @@ from tlsinspect.evidence.catalogue import catalogue_of, is_closed
 from tlsinspect.evidence.extensions import Raw
 from tlsinspect.evidence.names import claims
 from tlsinspect.evidence.path import Signer, find_path, readable
-from tlsinspect.judge.words import LONGEST, wording
+from tlsinspect.judge.words import wording
 from tlsinspect.model import Assessment, Attribution, Endpoint, Finding, Observation, Reachability, Report
 from tlsinspect.redact import SHORTEST, of_this_machine, scrub
 from tlsinspect.text import printable
@@ -40,7 +40,7 @@ _NAMES_IN_VIA = {"google", "warcprox"}  # pseudonyms that name a product and no 
 
 def redacted(report: Report, trust: Trust) -> Report:
     """The report without anything private, and saying so. `trust` is what it was judged by."""
-    secrets = _of_run(report, trust)
+    secrets = _in_every_form(_of_run(report, trust))
     clean = replace(report, assessments=(), reachability=())
     return replace(
         _cleaned(clean, secrets),
@@ -55,7 +55,7 @@ def redacted(report: Report, trust: Trust) -> Report:
 
 def redacted_assessment(assessment: Assessment, trust: Trust) -> Assessment:
     """The same for one assessment by itself."""
-    return _assessment(assessment, _of_assessments([assessment], trust), trust)
+    return _assessment(assessment, _in_every_form(_of_assessments([assessment], trust)), trust)
 
 
 # -- what is private ------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def _of_run(report: Report, trust: Trust) -> Secrets:
 
 
 def _of_assessments(assessments: Sequence[Assessment], trust: Trust) -> Secrets:
-    found: Secrets = _machine()
+    found: Secrets = _machine() | ({trust.added_name: "<file>"} if trust.added_name else {})
     for assessment in assessments:
         for seen in assessment.observations:
             found |= _of_observation(seen, trust)
@@ -250,16 +250,19 @@ def _finding(found: Finding, secrets: Secrets) -> Finding:
 
 
 def _cleaned(noun: T, secrets: Secrets) -> T:
-    known = {form: shown for secret, shown in secrets.items() for form in _forms(secret)}
-    clean = scrub(noun, known)
-    for rule in (_addresses, _mail, _cut_short(known)):
+    clean = scrub(noun, secrets)
+    for rule in (_addresses, _mail, _cut_short(secrets)):
         clean = _each_text(clean, rule)
     return clean
 
 
-def _forms(secret: str) -> set[str]:
-    """How a value may be written in a report: as it is, escaped as in a name, and made harmless for the eyes."""
-    return {form for text in (secret, escaped(secret)) for form in (text, printable(text, LONGEST * 20))}
+def _in_every_form(secrets: Secrets) -> Secrets:
+    """Each value as it may be written in a report: as it is, escaped as in a name, and made harmless for the eyes."""
+    texts = {text: shown for secret, shown in secrets.items() for text in (secret, escaped(secret))}
+    return texts | {printable(text, _WHOLE): shown for text, shown in texts.items()}
+
+
+_WHOLE = 1 << 20  # characters: none of them is cut
 
 
 _ELLIPSIS = "…"
