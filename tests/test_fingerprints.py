@@ -33,7 +33,7 @@ from tlsinspect.evidence.fingerprints import (
     extension_names,
     fingerprints_of,
     fits,
-    lacks_google_marks,
+    lacks_public_marks,
 )
 from tlsinspect.lab import pki
 from tlsinspect.lab.pki import Authority, Issued, PrivateKey, name
@@ -280,10 +280,10 @@ def test_recorded_interceptors_are_not_taken_for_others() -> None:
 
 
 def test_the_lack_of_google_s_marks() -> None:
-    lacking = [path.name for path in recorded("google_chains") if lacks_google_marks(_leaf(path))]
+    lacking = [path.name for path in recorded("google_chains") if lacks_public_marks(_leaf(path))]
     assert lacking == []
     for product in MEASURED:
-        assert lacks_google_marks(shape_of(product).leaf), product
+        assert lacks_public_marks(shape_of(product).leaf), product
 
 
 def _leaf(path: Path) -> Certificate:
