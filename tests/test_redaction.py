@@ -217,6 +217,14 @@ def test_octets_of_foreign_certificates_are_gone_and_key_hashes_stay() -> None:
         assert shared.values == {"spki_sha256": key}
 
 
+@pytest.mark.parametrize("chain", [(b"Acme",), (b"0\x82\x01\x00Acme", b"\x30\x03Acme")])
+def test_octets_that_nobody_can_read_are_gone_too(chain: tuple[bytes, ...]) -> None:
+    after = redacted(report(observation(chain)), Trust.default())
+    tls = after.assessments[0].observations[0].tls
+    assert tls is not None
+    assert tls.chain == ()
+
+
 def test_a_genuine_chain_keeps_its_names(google: pki.GoogleLike, roots: Path, now: datetime) -> None:
     trust = Trust.load(roots)
     issued = google.wr2.issue([HOST])

@@ -143,13 +143,16 @@ def _machines_in(via: str) -> Iterator[str]:
 
 
 def _foreign(endpoint: Endpoint, seen: Observation, trust: Trust) -> tuple[Certificate, ...]:
-    """The certificates of a chain that no public authority signed for this host."""
+    """The certificates, as far as anybody can read them, of a chain that is foreign."""
+    return readable(seen.tls.chain) if seen.tls is not None and _is_foreign(endpoint, seen, trust) else ()
+
+
+def _is_foreign(endpoint: Endpoint, seen: Observation, trust: Trust) -> bool:
+    """Whether something was presented that no public authority signed for this host."""
     if seen.tls is None or not seen.tls.chain:
-        return ()
+        return False
     path = find_path(seen.tls.chain, endpoint.host, endpoint.authority, seen.started, trust)
-    if path.signer in _PUBLIC and claims(path.leaf, endpoint.host):
-        return ()
-    return tuple(readable(seen.tls.chain))
+    return path.signer not in _PUBLIC or not claims(path.leaf, endpoint.host)
 
 
 def _of_certificate(certificate: Certificate, product: Attribution | None, trust: Trust) -> Secrets:
@@ -235,7 +238,7 @@ def _issuer(assessment: Assessment, secrets: Secrets, trust: Trust) -> tuple[str
 def _observation(endpoint: Endpoint, seen: Observation, secrets: Secrets, trust: Trust) -> Observation:
     """Octets go as a whole: what stands in them cannot be taken out one by one."""
     tls = seen.tls
-    if tls is not None and _foreign(endpoint, seen, trust):
+    if tls is not None and _is_foreign(endpoint, seen, trust):
         tls = replace(tls, chain=(), staple=None)
     clean = _cleaned(replace(seen, tls=None, first_bytes=None), secrets)
     return replace(clean, host=seen.host, tls=tls, route=replace(clean.route, origin=seen.route.origin))
