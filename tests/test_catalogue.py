@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 import tlsinspect
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shared_data
 from tests.test_judge import recorded
 from tests.test_limbo import online
 from tests.test_traps import (
@@ -32,11 +32,11 @@ from tests.test_traps import (
 )
 from tlsinspect import Trust
 from tlsinspect.certificate import Certificate, quietly
-from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
+from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, attribute_values, is_portal_key, listed
 from tlsinspect.evidence.path import find_path
+from tlsinspect.lab.pki import GOOGLE_STYLE, Issued, plain_corporate
 from tlsinspect.lab.pki import Authority as Issuer
-from tlsinspect.lab.pki import Issued, plain_corporate
-from tlsinspect.model import Attribution, Authority, Confidence
+from tlsinspect.model import Attribution, Authority, Confidence, Severity
 from tlsinspect.trust import certificates_in
 
 Row = dict[str, Any]
@@ -113,9 +113,8 @@ def test_a_row_is_the_first_to_match_its_own_example(row_id: str, example: dict[
     found = match(issued)
     assert found is not None
     assert found.id == row_id
+    assert match(issued.alone()) == found
     row = ROWS[row_id]
-    # A leaf alone may be that of the authority whose name it borrows, so a row that asks for more stays silent.
-    assert match(issued.alone()) == (None if row.get("requires") else found)
     assert (found.product, found.vendor, found.kind) == (row["product"], row["vendor"], row["kind"])
     assert found.confidence in (Confidence.LIKELY, Confidence.WEAK)
     if row["certainty"] in ("reported", "unconfirmed"):
@@ -209,6 +208,208 @@ def test_a_row_without_names_goes_by_recorded_keys() -> None:
     assert {"mitel", "superfish", "edellroot", "dsdtestprovider", "kz-qaznet", "mcsholding"} <= seen
 
 
+# --- nearly is not enough -------------------------------------------------------------------------------------------
+
+
+def near_misses(row: Row, example: dict[str, str], table: str) -> Iterator[dict[str, str]]:
+    """The example with one letter changed in one of the attributes the row looks at; everything else as it was."""
+    for label, pattern in row.get(table, {}).items():
+        value = example[label]
+        changed = (value[:n] + ("x" if value[n] != "x" else "y") + value[n + 1 :] for n in range(len(value)))
+        yield {**example, label: next(each for each in changed if not re.fullmatch(pattern, each))}
+
+
+@pytest.mark.parametrize(("row_id", "example"), EXAMPLES)
+def test_one_letter_less_is_not_the_name(row_id: str, example: dict[str, str]) -> None:
+    """In any attribute the row names: all of them must fit, in one name, each under its own label."""
+    row = ROWS[row_id]
+    patterned = row.get("issuer_patterns", {})
+    for near in near_misses(row, example, "issuer_patterns"):
+        found = match(as_issuer(near))
+        assert found is None or found.id != row_id, near
+    for label in patterned:
+        for other in {"OU", "L", "ST", "email"} - {*patterned, *example}:
+            moved = {**{k: v for k, v in example.items() if k != label}, other: example[label]}
+            found = match(as_issuer(moved))
+            assert found is None or found.id != row_id, moved
+        if len(patterned) > 1:
+            apart = {k: v for k, v in example.items() if k != label}
+            found = match(as_issuer(apart))
+            assert found is None or found.id != row_id, apart
+
+
+SUBJECTS = {
+    "goproxy": {"O": "GoProxy untrusted MITM proxy Inc"},
+    "caido": {"CN": "Caido Generated Certificate"},
+    "zscaler": {"O": "Zscaler Inc."},
+    "captive-aruba": {"CN": "securelogin.arubanetworks.com"},
+}
+
+
+def test_nearly_the_leaf_is_not_the_leaf() -> None:
+    assert {row["id"] for row in tables()["interceptor"] if row.get("subject_patterns")} == set(SUBJECTS)
+    for row_id, subject in SUBJECTS.items():
+        for near in near_misses(ROWS[row_id], subject, "subject_patterns"):
+            assert match(plain_corporate(NOW).issue([HOST], subject=named(near))) is None, near
+
+
+def with_hash(kind: str, digest: str) -> Certificate:
+    """A certificate that hashes to what is listed: for most of them nobody has the key, or even the certificate."""
+    certificate = Certificate(plain_corporate(NOW).issue([HOST]).ders[0])
+    certificate.__dict__[kind] = digest.lower()
+    return certificate
+
+
+def hashes(row: Row) -> Iterator[tuple[str, str]]:
+    for kind in ("sha1", "sha256", "spki_sha256"):
+        values = row.get(kind, [])
+        for value in [values] if isinstance(values, str) else values:
+            yield kind, value
+
+
+def wrong(digest: str) -> str:
+    return ("1" if digest[0] == "0" else "0") + digest[1:]
+
+
+def test_rows_with_hashes_go_by_the_whole_hash() -> None:
+    count = 0
+    for row_id, row in ROWS.items():
+        for kind, digest in hashes(row):
+            found = attribute([with_hash(kind, digest)], Trust.default())
+            assert found is not None, row_id
+            assert found.id == row_id
+            assert attribute([with_hash(kind, wrong(digest))], Trust.default()) is None, row_id
+            count += 1
+    assert count > 20
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [("known_forgery", "known-forgery"), ("leaked_key", "leaked-key"), ("state_key", "state-interception")],
+)
+def test_each_list_that_decides_goes_by_the_whole_hash(table: str, code: str) -> None:
+    for row in tables()[table]:
+        assert list(hashes(row)), row
+        for kind, digest in hashes(row):
+            found = listed([with_hash(kind, digest)], Trust.default())
+            assert found is not None, row
+            assert found.code == code
+            assert listed([with_hash(kind, wrong(digest))], Trust.default()) is None
+
+
+def test_the_certificate_behind_a_listed_precertificate_is_known_by_its_key() -> None:
+    """The precertificate itself was never on a server; what was issued from it, if anything, had the same key."""
+    rows = [row for row in tables()["known_forgery"] if row.get("precertificate")]
+    assert rows
+    for row in rows:
+        found = listed([with_hash("spki_sha256", row["spki_sha256"])], Trust.default())
+        assert found is not None
+        assert found.code == "known-forgery"
+
+
+def test_portals_are_known_by_the_whole_key() -> None:
+    for row in tables()["captive_portal_spki"]:
+        assert is_portal_key(with_hash("spki_sha256", row["spki_sha256"]), Trust.default())
+        assert not is_portal_key(with_hash("spki_sha256", wrong(row["spki_sha256"])), Trust.default())
+        assert not is_portal_key(with_hash("sha256", row["spki_sha256"]), Trust.default())
+
+
+# --- what a row asks for beside a name ------------------------------------------------------------------------------
+
+GO_DADDY = ROWS["bettercap-proxy"]["examples"][0]
+
+
+def test_a_borrowed_name_counts_only_where_its_owner_surely_did_not_sign() -> None:
+    borrowed = as_issuer(GO_DADDY)
+    found = match(borrowed)
+    assert found is not None
+    assert (found.id, found.severity) == ("bettercap-proxy", Severity.CRITICAL)
+    # A leaf like a public authority's may be one of that name's, whose intermediate was not sent.
+    public = quietly(lambda: Issuer.root(named(GO_DADDY), NOW, style=GOOGLE_STYLE).issue([HOST], send_root=True))
+    assert match(public) == found
+    assert match(public.alone()) is None
+    # The name on something that had no part in signing the leaf says nothing.
+    innocent = plain_corporate(NOW).issue([HOST], send_root=True)
+    assert match(innocent.followed_by(*innocent.chain[1:], *borrowed.chain[1:])) is None
+    # And who is not told what signed cannot tell.
+    assert attribute([Certificate(der) for der in borrowed.ders], Trust.default()) is None
+
+
+# --- what the row says is what the finding says ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row_id", "severity"),
+    [("mitmproxy", "medium"), ("fortigate", "medium"), ("burp", "critical"), ("kz-isca", "critical"),
+     ("superfish", "critical"), ("wajam", "critical"), ("cyberoam", "critical"), ("gen-untrusted", "high"),
+     ("mkcert", "medium")],
+)  # fmt: skip
+def test_the_finding_has_the_severity_of_the_row_or_of_its_kind(row_id: str, severity: str) -> None:
+    row = ROWS[row_id]
+    assessment = tlsinspect.classify(as_issuer(row["examples"][0]).ders, HOST, at=NOW)
+    found = next(f for f in assessment.findings if f.code == "interceptor-match")
+    assert (found.severity, found.kind) == (severity, "hint")
+    assert found.values["id"] == row_id
+    assert (found.values["certainty"], found.values["kind"]) == (row["certainty"], row["kind"])
+    assert assessment.attribution is not None
+    assert assessment.attribution.severity == severity
+
+
+def test_every_kind_has_rows_and_a_severity() -> None:
+    kinds = {row["id"]: row["severity"] for row in tables()["kind"]}
+    assert {row["kind"] for row in ROWS.values()} <= set(kinds)
+    assert {kinds[each] for each in ("pentest-tool", "malware", "government", "compromised-root")} == {"critical"}
+    assert kinds["debugging-proxy"] == "medium"
+
+
+# --- values without attribute names ---------------------------------------------------------------------------------
+
+
+def blocks(text: str) -> list[list[str]]:
+    """The values under each `---Issuer----` of a log."""
+    return [found.strip().splitlines() for found in re.findall(r"---Issuer-*\n(.*?)\n-{5,}", text, re.DOTALL)]
+
+
+def test_the_log_on_the_help_page_names_fiddler_in_every_language() -> None:
+    pages = sorted(shared_data("").parent.joinpath("seeds").glob("*.txt"))
+    assert len(pages) == 3
+    for page in pages:
+        found = [attribute_values(block, Trust.default()) for block in blocks(page.read_text(encoding="utf-8"))]
+        assert [each and (each.id, each.confidence) for each in found] == [None, ("fiddler-classic", "likely")]
+
+
+def test_a_block_names_what_its_name_would_have() -> None:
+    for row_id, row in ROWS.items():
+        for example in row.get("examples", ()):
+            found = attribute_values([*example.values()], Trust.default())
+            if row.get("requires") or row_id in VAGUE:
+                assert found is None, example
+                continue
+            assert found is not None, example
+            assert len(row["issuer_patterns"]) > 1 or found.confidence is Confidence.WEAK
+            assert found.id == row_id or ROWS[found.id]["kind"] == row["kind"], (row_id, found.id)
+
+
+VAGUE = {"hetty", "iboss", "wajam"}  # a single open expression of a few letters: too little without its attribute
+
+
+def test_no_block_of_anything_genuine_names_a_product() -> None:
+    for where, certificate in genuine().items():
+        for name in (certificate.issuer, certificate.subject):
+            found = attribute_values([value for _, value in name], Trust.default())
+            assert found is None or found.kind in NOT_PRODUCTS, (where, found)
+
+
+def test_a_block_may_be_anything() -> None:
+    trust = Trust.default()
+    assert attribute_values([], trust) is None
+    assert attribute_values([""], trust) is None
+    assert attribute_values(["DO_NOT_TRUST_FiddlerRoot"], trust) is None
+    begun = time.process_time()
+    assert attribute_values(["Proxyman CA (" * 5000] * 500, trust) is None
+    assert time.process_time() - begun < 1
+
+
 # --- and nothing that is genuine ------------------------------------------------------------------------------------
 
 
@@ -223,6 +424,10 @@ def genuine() -> dict[str, Certificate]:
     for file in ("public_roots.pem", "google_roots.pem", "historical_roots.pem"):
         for n, der in enumerate(certificates_in((ROOT / "trust" / file).read_bytes())):
             found[f"{file} {n}"] = Certificate(der)
+    stores = shared_data("rootstores")
+    for path in (*sorted(stores.glob("*.pem")), *sorted(stores.glob("*.certs"))):
+        for n, der in enumerate(certificates_in(path.read_bytes())):
+            found[f"rootstores/{path.name} {n}"] = Certificate(der)
     for case in (*online(google=True), *online(google=False)):
         for n, der in enumerate((*case.chain, *certificates_in(case.roots))):
             found[f"{case.id} {n}"] = Certificate(der)
@@ -238,6 +443,14 @@ def test_no_row_matches_anything_genuine() -> None:
         if found is not None and found.kind not in NOT_PRODUCTS:
             accused[where] = (found.id, found.matched)
     assert accused == {}
+
+
+def test_no_row_matches_who_signs_revocation_lists() -> None:
+    lists = sorted(shared_data("crl").glob("*.crl"))
+    assert len(lists) > 20
+    for path in lists:
+        found = match(_issued(quietly(x509.load_der_x509_crl, path.read_bytes()).issuer))
+        assert found is None, path.name
 
 
 def test_what_borrows_a_real_authority_s_name_says_so() -> None:

@@ -16,6 +16,10 @@ def test_the_longest_secret_counts() -> None:
     assert scrub("FG100 FG100X1", {"FG100": "<a>", "FG100X1": "<b>"}) == "<a> <b>"
 
 
+def test_letters_that_fold_into_others_are_found() -> None:
+    assert scrub("by Groß & Co, GROSS & CO", {"Groß & Co": "<a>"}) == "by <a>, <a>"
+
+
 def test_enumerations_and_short_words_are_left() -> None:
     assert scrub(Confidence.CERTAIN, {"certain": "<x>"}) is Confidence.CERTAIN
     assert scrub("a me", {"me": "<x>"}) == "a me"

@@ -1,8 +1,8 @@
 """A certificate as read by whichever reader can.
 
-cryptography reads first, field by field; where it refuses, asn1crypto reads, and `defect` says what was refused. A
-certificate that cryptography refuses in any part was not made by Google and is never accepted, but it is still judged:
-real interceptors present names, versions and serials that a strict reader throws away.
+cryptography reads first, field by field; where it refuses, asn1crypto reads (`lenientname` the names), and `defect`
+says what was refused. A certificate that cryptography refuses in any part was not made by Google and is never accepted,
+but it is still judged: real interceptors present names, versions and serials that a strict reader throws away.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import NameOID
 
 from tlsinspect.der import SEQUENCE, element, elements, only
+from tlsinspect.lenientname import parts
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -197,7 +198,12 @@ def title_of(name: Name) -> str:
 
 def text_of(name: Name) -> str:
     """The name on one line: ``CN=x, O=y``; last attribute first and commas escaped, as RFC 4514 has it."""
-    return ", ".join(f"{label}={_ESCAPED.sub(_escape, value)}" for label, value in reversed(name))
+    return ", ".join(f"{label}={escaped(value)}" for label, value in reversed(name))
+
+
+def escaped(value: str) -> str:
+    """A value as it stands in `text_of`."""
+    return _ESCAPED.sub(_escape, value)
 
 
 _ESCAPED = re.compile(r'[,+"\\<>;]')
@@ -322,20 +328,7 @@ class _Lenient:
             return f"unreadable {field} {id(self)}".encode()
 
     def name(self, field: str) -> Name:
-        try:
-            return tuple(self._attribute(a) for rdn in self._tbs[field].chosen for a in rdn)
-        except REFUSALS:
-            return ()
-
-    @staticmethod
-    def _attribute(attribute: Any) -> tuple[str, str]:
-        """One attribute; a value that its type forbids is shown as the bytes it is, and hides none of the others."""
-        oid = attribute["type"].dotted
-        try:
-            value = str(attribute["value"].native)
-        except REFUSALS:
-            value = bytes(attribute.contents or b"").hex()
-        return _LABELS.get(oid, oid), value
+        return tuple((_LABELS.get(oid, oid), value) for oid, value in parts(self.name_der(field)))
 
     def serial(self) -> int:
         try:

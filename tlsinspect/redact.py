@@ -46,7 +46,8 @@ def scrub(noun: T, secrets: Mapping[str, str]) -> T:
     known = {secret.casefold(): shown for secret, shown in secrets.items() if len(secret) >= SHORTEST}
     if not known:
         return noun
-    longest_first = sorted(known, key=len, reverse=True)
+    # As it is too: where folding changes letters (ß), no expression finds the one by the other.
+    longest_first = sorted({*known, *secrets} - {s for s in secrets if len(s) < SHORTEST}, key=len, reverse=True)
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
     return cast(T, _scrubbed(noun, pattern, known))
 

@@ -2,7 +2,8 @@
 
 The data come in two kinds. Some files are written by hand and only checked and counted here: ``google_roots.toml``
 (which roots Google's clients must accept), ``historical_roots.toml`` (which they once had to), ``interceptors.toml``,
-``time_keys.toml``, ``revocation_hosts.toml`` and the hand-written rows of ``google_domains.toml``.
+``fingerprints.toml``, ``time_keys.toml``, ``revocation_hosts.toml`` and the hand-written rows of
+``google_domains.toml``.
 The rest is derived from published packages or from recorded certificates, and is never edited:
 
 * ``google_roots.pem`` and ``public_roots.pem``, from the certifi package and a Debian ca-certificates bundle;

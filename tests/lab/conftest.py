@@ -171,6 +171,7 @@ def mitmproxy_googlish(network: Network, pki: Pki) -> Proxy:
     return programs.mitmproxy(network, pki, name="mitmproxy-googlish", port=8100, ca=ca, only=REVERSED)
 
 
+@pytest.fixture(scope="session")
 def mitmproxy_socks(mitmproxy: Proxy) -> Proxy:
     return programs.mitmproxy_socks(mitmproxy)
 
@@ -218,6 +219,7 @@ def privoxy(network: Network, pki: Pki) -> Proxy:
     return programs.privoxy(network, pki)
 
 
+@pytest.fixture(scope="session")
 def squid_secure(squid: Proxy) -> Proxy:
     return programs.squid_secure(squid)
 

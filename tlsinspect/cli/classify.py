@@ -11,6 +11,7 @@ from tlsinspect.files import read_bytes
 from tlsinspect.model import Assessment
 from tlsinspect.pem import bodies
 from tlsinspect.recorded import classify
+from tlsinspect.redaction import redacted_assessment
 from tlsinspect.report import assessment_status
 from tlsinspect.report.as_json import classification
 from tlsinspect.trust import Trust
@@ -32,12 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
         ocsp=[read_answer(name) for name in arguments.ocsp],
         witness=arguments.witness,
     )
+    status = assessment_status([assessment])
+    if arguments.redact:
+        assessment = redacted_assessment(assessment, trust)
     with destination(arguments.output) as out:
         if arguments.format == "json":
-            out.write(classification(assessment, trust.facts))
+            out.write(classification(assessment, trust.facts, redacted=arguments.redact))
         else:
-            _print(assessment, at, out)
-    return assessment_status([assessment])
+            _print(assessment, at, out, redacted=arguments.redact)
+    return status
 
 
 def read_chain(name: str) -> list[bytes]:
@@ -69,11 +73,11 @@ def read_answer(name: str) -> bytes:
     return raw
 
 
-def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:
+def _print(assessment: Assessment, at: datetime, out: TextIO, *, redacted: bool) -> None:
     """The verdict, why, what to do, and every finding."""
     from rich.text import Text
 
-    from tlsinspect.report.table import PlainConsole, finding_line, verdict_text
+    from tlsinspect.report.table import REDACTED, PlainConsole, finding_line, verdict_text
 
     console = PlainConsole(out)
     console.print(verdict_text(assessment), Text(f"recorded, judged at {at:%Y-%m-%d %H:%M:%S}Z", style="dim"))
@@ -82,3 +86,5 @@ def _print(assessment: Assessment, at: datetime, out: TextIO) -> None:
         console.print(Text(f"→ {assessment.remedy}"))
     for finding in assessment.findings:
         console.print(finding_line(finding))
+    if redacted:
+        console.print(Text(REDACTED, style="dim"))

@@ -11,6 +11,7 @@ from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import lines_of
 from tlsinspect.errors import UsageError
 from tlsinspect.files import exists, read_text
+from tlsinspect.redaction import redacted
 from tlsinspect.report import exit_status
 from tlsinspect.trust import Trust
 
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     with destination(arguments.output) as out:
         with progress() as prepared.options["progress"]:
             report = execute(prepared)
+        if arguments.redact:
+            report = redacted(report, prepared.trust)
         write_report(report, arguments.format, title, out, verbose=arguments.verbose)
     if arguments.export_ca is not None:
         export(report, arguments.export_ca)
@@ -56,9 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _load_ahead(trust: Trust) -> None:
     """Load what the judge and the table need while the network is waited for."""
+    from tlsinspect.evidence.catalogue import catalogue_of
     from tlsinspect.judge.words import wording
 
-    wording(), trust.interceptors, trust.google.store, trust.ct_logs
+    wording(), catalogue_of(trust), trust.google.store, trust.ct_logs
 
 
 def _targets(typed: list[str]) -> Iterator[str]:

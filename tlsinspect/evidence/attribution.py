@@ -10,6 +10,7 @@ from re import Pattern
 
 from tlsinspect.certificate import Certificate, Name, text_of
 from tlsinspect.evidence.catalogue import LONGEST, UNVERIFIED, Listed, Row, catalogue_of
+from tlsinspect.evidence.fingerprints import lacks_public_marks
 from tlsinspect.evidence.path import Path, Signer
 from tlsinspect.model import Attribution, Confidence
 from tlsinspect.trust import Trust
@@ -36,7 +37,7 @@ def attribute(presented: Iterable[Certificate], trust: Trust, path: Path | None 
     if not chain:
         return None
     authorities = list(_authorities(chain))
-    unverified = list(_authorities(path.certificates)) if path is not None and _is_own_root(path) else []
+    unverified = list(_authorities(path.certificates)) if path is not None and _is_private(path) else []
     for row in catalogue_of(trust).rows:
         matched = _match(row, chain, unverified if row.requires == UNVERIFIED else authorities)
         if matched is not None:
@@ -56,13 +57,13 @@ def _authorities(chain: Sequence[Certificate]) -> Iterator[Name]:
     yield from dict.fromkeys([*(c.issuer for c in chain), *(c.subject for c in chain if c.is_ca)])
 
 
-def _is_own_root(path: Path) -> bool:
-    """Whether it is sure that no public authority signed, whatever name stands there: the signatures lead up to a key
-    that vouches for itself, or the authority of that name is known and its key did not sign. Of a chain that just ends,
-    a public authority may be the missing part."""
-    return path.signer is Signer.IMPERSONATED or (
-        path.signer is Signer.PRIVATE and bool(path.certificates) and path.complete
-    )
+def _is_private(path: Path) -> bool:
+    """Whether no public authority signed the leaf, whatever name stands there: the authority of that name is known and
+    its key did not sign, or the signatures lead up to a key that vouches for itself, or the leaf lacks all that a
+    public authority puts into one. Where a chain just ends, a public authority may be the missing part."""
+    if not path.certificates or path.signer not in (Signer.PRIVATE, Signer.IMPERSONATED):
+        return False
+    return path.signer is Signer.IMPERSONATED or path.complete or lacks_public_marks(path.leaf)
 
 
 def _match(row: Row, chain: tuple[Certificate, ...], authorities: list[Name]) -> str | None:

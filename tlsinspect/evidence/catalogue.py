@@ -1,8 +1,8 @@
 """The catalogue of interceptors, read strictly: `trust/interceptors.toml` and a file of the same form that a user adds.
 
 A row that is not what it should be is an error that names the row, never a row that silently matches nothing. Nobody
-can be kept busy by an expression: what `checked` lets through takes at most quadratic time in the length of a value,
-and a value longer than LONGEST is no name of a product.
+can be kept busy by an expression: what `checked` lets through can be tried in a bounded number of ways on a value, and
+a value longer than LONGEST is no name of a product.
 """
 
 import re
@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from tlsinspect.certificate import quietly
 from tlsinspect.errors import TrustDataError, UsageError
 from tlsinspect.files import read_bytes
 from tlsinspect.model import Severity
@@ -128,8 +129,8 @@ def _row(raw: Mapping[str, Any], severities: Mapping[str, Severity]) -> Row:
         certainty=raw["certainty"],
         severity=Severity(raw["severity"]) if "severity" in raw else severities[raw["kind"]],
         requires=raw.get("requires", ""),
-        issuer={label: re.compile(p) for label, p in raw.get("issuer_patterns", {}).items()},
-        subject={label: re.compile(p) for label, p in raw.get("subject_patterns", {}).items()},
+        issuer={label: quietly(re.compile, p) for label, p in raw.get("issuer_patterns", {}).items()},
+        subject={label: quietly(re.compile, p) for label, p in raw.get("subject_patterns", {}).items()},
         hashes=frozenset(h.lower() for column in _HASHES for h in raw.get(column, ())),
     )
 
@@ -155,9 +156,10 @@ def _lists(raw: Mapping[str, list[dict[str, Any]]]) -> dict[str, Listed]:
 # -- expressions ----------------------------------------------------------------------------------------------------
 
 _MAX_PATTERN = 300  # characters
-_MAX_OPEN, _MAX_OPTIONAL = 2, 4  # quantifiers: each of the former costs a factor of the length, of the latter of two
+_MOST_WORK = 1 << 19  # ways to try on a value of LONGEST, by `_work`
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # an escape or a class: one character of the text
 _OPEN = re.compile(r"[*+]|\{\d*,\d*\}")
+_OPTIONAL = re.compile(r"(?<![*+}(])\?")
 _FOREIGN = (
     (re.compile(r"\\[1-9]|\(\?P="), "refers back to itself"),
     (re.compile(r"\(\?(?![:i])|\(\?i(?!\))"), "uses a group that looks around or names something"),
@@ -170,7 +172,7 @@ def checked(pattern: str) -> str | None:
     if len(pattern) > _MAX_PATTERN:
         return f"is longer than {_MAX_PATTERN} characters"
     try:
-        matches_nothing = re.compile(pattern).fullmatch("")
+        matches_nothing = quietly(re.compile, pattern).fullmatch("")
     except (re.error, RecursionError, OverflowError) as error:
         return f"is no regular expression ({error})"
     if matches_nothing:
@@ -183,9 +185,22 @@ def checked(pattern: str) -> str | None:
         return foreign
     if any(int(n) > 64 for n in re.findall(r"\{(\d+)\}", plain)):
         return "repeats something more than 64 times"
-    if len(_OPEN.findall(plain)) > _MAX_OPEN:
-        return f"has more than {_MAX_OPEN} open repetitions"
-    return "has too many optional parts" if len(re.findall(r"(?<![*+}(])\?", plain)) > _MAX_OPTIONAL else None
+    return "could be kept busy by a long value" if _work(plain) > _MOST_WORK else None
+
+
+def _work(plain: str) -> int:
+    """In how many ways an expression may be tried on one value before it fails: every open repetition may end anywhere,
+    what is optional is there or not, and each group has its alternatives."""
+    ways: int = LONGEST ** len(_OPEN.findall(plain)) * 2 ** len(_OPTIONAL.findall(plain))
+    groups: list[int] = []
+    for sign in plain:
+        if sign == "(":
+            groups.append(1)
+        elif sign == "|" and groups:
+            groups[-1] += 1
+        elif sign == ")":
+            ways *= groups.pop()
+    return ways
 
 
 def is_closed(pattern: str) -> bool:

@@ -39,7 +39,8 @@ _SHORT = {
     "1.3.6.1.4.1.11129.2.4.2": "SCT",
     "2.16.840.1.113730.1.1": "nsType",
 }
-GOOGLE_MARKS = frozenset({"SCT", "AIA", "CRLDP"})  # every leaf of Google's since 2018 has all of them
+# Every leaf of a public authority has one of them at least, Google's since 2018 all three.
+PUBLIC_MARKS = frozenset({"SCT", "AIA", "CRLDP"})
 
 
 def extension_names(certificate: Certificate) -> tuple[str, ...] | None:
@@ -70,10 +71,10 @@ def _extension(data: bytes, at: der.Element) -> str:
     return ("!" if critical else "") + _SHORT.get(name, name)
 
 
-def lacks_google_marks(leaf: Certificate) -> bool:
+def lacks_public_marks(leaf: Certificate) -> bool:
     """Whether it has neither timestamps nor an address of its issuer or of a revocation list."""
     found = extension_names(leaf)
-    return found is not None and GOOGLE_MARKS.isdisjoint(name.lstrip("!") for name in found)
+    return found is not None and PUBLIC_MARKS.isdisjoint(name.lstrip("!") for name in found)
 
 
 # -- marks ----------------------------------------------------------------------------------------------------------

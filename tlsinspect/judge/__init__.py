@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tlsinspect.certificate import text_of, title_of
+from tlsinspect.certificate import Certificate, text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
 from tlsinspect.evidence.crosshost import Foreign, issuer_of, shared_keys
 from tlsinspect.evidence.fingerprints import Shape, attribute_shape
@@ -34,6 +34,7 @@ from tlsinspect.model import (
     InterceptingRoot,
     Observation,
     Reason,
+    Tls,
     Verdict,
 )
 from tlsinspect.text import one_line
@@ -159,9 +160,17 @@ def _attributions(
     path = established.path
     if path is None or not path.certificates or established.facts.proven or established.facts.public or not seen.tls:
         return None, None
-    chain = tuple(readable(seen.tls.chain))
-    shaped = attribute_shape(Shape(chain, seen), context.trust) if established.facts.foreign else None
-    return attribute(chain, context.trust, path), shaped
+    chain = readable(seen.tls.chain)
+    named = attribute(chain, context.trust, path)
+    if not established.facts.foreign:
+        return named, None
+    return named, attribute_shape(Shape(_as_sent(chain, seen.tls), seen), context.trust)
+
+
+def _as_sent(chain: Sequence[Certificate], tls: Tls) -> tuple[Certificate, ...]:
+    """With what was sent twice."""
+    by_der = {certificate.der: certificate for certificate in chain}
+    return tuple(by_der[der] for der in tls.chain if der in by_der)
 
 
 def _issuer(path: Path | None) -> str | None:

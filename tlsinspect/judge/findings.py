@@ -7,7 +7,7 @@ from tlsinspect.certificate import title_of
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, default_at, is_portal_key
 from tlsinspect.evidence.clock import SLACK, skew
 from tlsinspect.evidence.crosshost import issuer_of
-from tlsinspect.evidence.fingerprints import lacks_google_marks
+from tlsinspect.evidence.fingerprints import lacks_public_marks
 from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.peer import peer_of
 from tlsinspect.evidence.portal import host_of
@@ -110,7 +110,7 @@ def _foreign(established: Established, context: Context, words: Mapping[str, str
     path, facts = established.path, established.facts
     if path is None or not path.certificates:
         return
-    if facts.foreign and facts.authority is Authority.GOOGLE and lacks_google_marks(path.leaf):
+    if facts.foreign and facts.authority is Authority.GOOGLE and lacks_public_marks(path.leaf):
         yield finding("google-marks-missing")
     if context.trust.added_name and (facts.foreign or established.listed is not None):
         yield finding("own-interceptors", {"file": context.trust.added_name}, words)

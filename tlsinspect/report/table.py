@@ -56,6 +56,9 @@ _BESIDE = {
 }
 
 
+REDACTED = "Redacted: names of companies, users, machines and private addresses were taken out."
+
+
 class PlainConsole(Console):
     """Prints text as it is: no markup, no emoji, no highlighting; and lets a broken pipe be seen by the caller."""
 
@@ -280,6 +283,8 @@ def _ending(report: Report, verbose: bool) -> Iterator[RenderableType]:
     if report.trust.stand_in:
         yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
+    if report.redacted:
+        yield Text(REDACTED, style="dim")
     if report.ticket:
         yield Text("\nFor the ticket:", style="bold")
         yield Text(report.ticket)
