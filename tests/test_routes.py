@@ -526,7 +526,7 @@ def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, mo
     with fault(NOTHING_LISTENING) as gone:
         script_url = f"http://{HOST}:{gone.port}/x.pac"
         monkeypatch.setattr(systemproxy, "read", lambda: (SystemSettings(WININET, {}, (), script_url),))
-        report = look(roots, "system", resolve=[f"{NAME}:443:{HOST}:{genuine.port}"])
+        report = look(roots, "auto", resolve=[f"{NAME}:443:{HOST}:{genuine.port}"])
     assert report.assessments[0].verdict == "genuine"
     (said_of_script,) = (c for c in report.conclusions if c.code == "proxy-script-unavailable")
     assert said_of_script.severity == "medium"
