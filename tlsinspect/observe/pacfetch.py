@@ -53,7 +53,7 @@ def discover() -> Script:
 
 
 def _own_name() -> str:
-    """Asking for it may mean asking a name service, which cannot be cancelled: it is left behind where it takes long."""
+    """This may ask a name service, which cannot be cancelled: it is left behind where it takes long."""
     found: list[str] = []
     thread = threading.Thread(target=lambda: found.append(socket.getfqdn()), daemon=True, name="own name")
     thread.start()
