@@ -38,6 +38,7 @@ from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.route import Routing, Ways, read_proxy
 from tlsinspect.observe.systemproxy import WINHTTP, WININET
 from tlsinspect.observe.systemproxy import Settings as SystemSettings
+from tlsinspect.observe.systemtrust import distrust
 from tlsinspect.report.as_json import document
 
 NAME = "mail.google.com"
@@ -406,6 +407,11 @@ def test_an_https_proxy_that_is_not_trusted_gets_none(
     assert seen.proxy.distrust
     assert got.fetch.outcome is FetchOutcome.PROXY
     assert "no credentials" in got.fetch.detail
+
+
+@pytest.mark.parametrize("chain", [(), (b"",), (b"junk",), (b"\x30\x03\x02\x01\x01",)])
+def test_what_cannot_be_read_is_not_trusted(chain: tuple[bytes, ...]) -> None:
+    assert distrust(chain, PROXY_NAME)
 
 
 def _for_clients(company: pki.Authority) -> pki.Issued:

@@ -99,10 +99,10 @@ def _say(**said: object) -> None:
 
 
 def _confine() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the engine's own holds there too
+    if sys.platform == "win32":  # has no such limits; the engine's own holds there too
         return
+    import resource
+
     for what, limit in ((resource.RLIMIT_AS, PROCESS_MEMORY), (resource.RLIMIT_CPU, CPU_SECONDS)):
         try:
             resource.setrlimit(what, (limit, limit))
