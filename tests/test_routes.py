@@ -581,6 +581,7 @@ def test_a_kind_of_proxy_that_is_not_spoken_here_is_said(roots: Path, tmp_path: 
     assert (assessment.verdict, assessment.rule) == ("unreachable", "proxy")
     assert seen.failure is not None
     assert (seen.failure.stage, seen.failure.reason) == ("proxy", "proxy-unsupported")
+    assert "SOCKS5" in assessment.remedy
 
 
 def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def _my_addresses() -> Sequence[str]:
 
 def _words(error: Exception) -> str:
     """What went wrong, without the engine's list of calls."""
-    said = str(error).partition("\n    at ")[0]
+    said = str(error).partition("\n    at ")[0].removesuffix("\nundefined")  # what is thrown and is no Error has none
     return " ".join(said[:1000].split())[:300] or type(error).__name__
 
 
