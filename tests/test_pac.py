@@ -234,6 +234,7 @@ def test_microsofts_function_counts_where_there_is_no_other(asked: Any) -> None:
     ("body", "said"),
     [
         ('throw new Error("no\\nway")', "no way"),
+        ("throw 'just this'", "PAC: just this"),
         ("return undefined", "no text but nothing"),
         ("return 7", "no text but int"),
         ("return {}", "no text but"),
@@ -250,6 +251,7 @@ def test_a_script_that_fails_says_why(asked: Any, body: str, said: str) -> None:
     (trouble,) = asked(f"function FindProxyForURL(url, host) {{ {body} }}")
     assert said in trouble
     assert trouble.startswith("PAC: ")
+    assert not trouble.endswith("undefined") or "typeof" in body
     assert len(trouble) < 400
     assert trouble.isprintable()
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.route import Routing, Ways, read_proxy
 from tlsinspect.observe.systemproxy import WINHTTP, WININET
 from tlsinspect.observe.systemproxy import Settings as SystemSettings
+from tlsinspect.observe.systemtrust import distrust
 from tlsinspect.report.as_json import document
 
 NAME = "mail.google.com"
@@ -276,6 +278,74 @@ def test_what_is_no_proxy_of_that_kind(roots: Path, scheme: str, kind: str) -> N
         assert seen.failure.reason == ("proxy-tls" if scheme == "https" else "proxy-not-socks")
 
 
+def _ends(peer: Peer) -> None:
+    """Ends its own session in the orderly way, and goes on to hold the connection."""
+    assert isinstance(peer.socket, ssl.SSLSocket)
+    peer.socket.settimeout(0.2)
+    with contextlib.suppress(OSError):
+        peer.socket.unwrap()
+    peer.hold()
+
+
+AFTER_200: dict[str, Callable[[Peer], None]] = {
+    "resets": lambda peer: peer.reset(),
+    "ends-its-session": _ends,
+    "says-html": lambda peer: peer.send(b"<html>no</html>" * 10),
+    "says-http": lambda peer: peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+    "floods": lambda peer: peer.send((b"\x16\x03\x03\x40\x00" + bytes(0x4000)) * 500),
+    "is-silent": lambda peer: peer.hold(),
+}
+
+
+@pytest.mark.parametrize("what", AFTER_200)
+def test_a_proxy_over_tls_that_does_something_else_than_it_said(roots: Path, company: pki.Authority, what: str) -> None:
+    """Whatever it does inside its own session: no certificate of its own is ever the endpoint's."""
+    context = server_context(company.issue([HOST]))
+
+    def handle(peer: Peer) -> None:
+        peer.peek_hello()
+        peer.wrap(context)
+        peer.receive_head()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        AFTER_200[what](peer)
+
+    with serving(handle) as proxy:
+        assessment, seen = one(look(roots, f"https://{HOST}:{proxy.port}", timeout=2.0))
+    assert assessment.verdict in ("unreachable", "blocked")
+    assert seen.tls is None or not seen.tls.chain
+    # A reset may overtake what was said before it.
+    assert len(seen.proxy.chain) == 1 if seen.proxy is not None else what == "resets"
+    assert seen.failure is not None
+    assert seen.failure.reason is not Reason.INTERNAL
+    assert (what == "says-http") is (assessment.rule == "block-page")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"\x05"],
+        [b"\x05\x00", b"\x05\x00\x00\x03\xff"],
+        [b"\x05\x00", b"\x05\x00\x00\x01\0\0\0\0\0\0HTTP/1.1 403 Forbidden\r\n\r\n"],
+        [b"\x05\x00\x05\x00\x00\x01\0\0\0\0\0\0"],
+        [b"\x00" * 100_000],
+        [b"\x05" * 100_000],
+    ],
+)
+def test_a_socks_proxy_that_says_anything(roots: Path, pieces: list[bytes]) -> None:
+    def handle(peer: Peer) -> None:
+        for piece in pieces:
+            peer.receive()
+            peer.send(piece)
+        peer.hold()
+
+    with serving(handle) as proxy:
+        assessment, seen = one(look(roots, f"socks5h://{HOST}:{proxy.port}", timeout=1.0))
+    assert assessment.verdict in ("unreachable", "blocked")
+    assert seen.tls is None or not seen.tls.chain
+    assert seen.failure is not None
+    assert seen.failure.reason is not Reason.INTERNAL
+
+
 # -- credentials -------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +407,11 @@ def test_an_https_proxy_that_is_not_trusted_gets_none(
     assert seen.proxy.distrust
     assert got.fetch.outcome is FetchOutcome.PROXY
     assert "no credentials" in got.fetch.detail
+
+
+@pytest.mark.parametrize("chain", [(), (b"",), (b"junk",), (b"\x30\x03\x02\x01\x01",)])
+def test_what_cannot_be_read_is_not_trusted(chain: tuple[bytes, ...]) -> None:
+    assert distrust(chain, PROXY_NAME)
 
 
 def _for_clients(company: pki.Authority) -> pki.Issued:
@@ -506,6 +581,7 @@ def test_a_kind_of_proxy_that_is_not_spoken_here_is_said(roots: Path, tmp_path: 
     assert (assessment.verdict, assessment.rule) == ("unreachable", "proxy")
     assert seen.failure is not None
     assert (seen.failure.stage, seen.failure.reason) == ("proxy", "proxy-unsupported")
+    assert "SOCKS5" in assessment.remedy
 
 
 def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,7 +602,7 @@ def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, mo
     with fault(NOTHING_LISTENING) as gone:
         script_url = f"http://{HOST}:{gone.port}/x.pac"
         monkeypatch.setattr(systemproxy, "read", lambda: (SystemSettings(WININET, {}, (), script_url),))
-        report = look(roots, "system", resolve=[f"{NAME}:443:{HOST}:{genuine.port}"])
+        report = look(roots, "auto", resolve=[f"{NAME}:443:{HOST}:{genuine.port}"])
     assert report.assessments[0].verdict == "genuine"
     (said_of_script,) = (c for c in report.conclusions if c.code == "proxy-script-unavailable")
     assert said_of_script.severity == "medium"

@@ -1,5 +1,7 @@
 """The operating systems' settings, read from what they are documented to look like."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,6 +196,13 @@ def test_winhttp_counts_before_wininet_and_the_difference_is_said() -> None:
     assert route(empty) == Route("http://i.test:1", WININET)
     assert [code for code, _ in empty.notes] == ["proxy-settings-differ"]
     assert routing("system", {}, [http, Settings(WININET, http.proxies)]).notes == ()
+
+
+def test_a_system_without_settings_of_its_own_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(UsageError, match="--proxy auto"):
+        routing("system", {})
+    assert route(routing("auto", {})) is None
 
 
 def test_a_search_is_not_followed_but_said() -> None:

@@ -104,8 +104,11 @@ def _resolves(endpoint: Endpoint, seen: Observation, context: Context) -> str:
 
 
 def _check_proxy(endpoint: Endpoint, seen: Observation) -> str:
-    if seen.failure is not None and seen.failure.reason is Reason.PROXY_SCRIPT:
+    reason = seen.failure.reason if seen.failure else None
+    if reason is Reason.PROXY_SCRIPT:
         return "Have the script corrected by whoever keeps it"
+    if reason is Reason.PROXY_UNSUPPORTED:
+        return f"Name a proxy that speaks HTTP or SOCKS5 with --proxy to see what becomes of {endpoint.host}"
     return f"Check the proxy's address, and whether it reaches {endpoint.host} itself"
 
 

@@ -86,7 +86,7 @@ def _my_addresses() -> Sequence[str]:
 
 def _words(error: Exception) -> str:
     """What went wrong, without the engine's list of calls."""
-    said = str(error).partition("\n    at ")[0]
+    said = str(error).partition("\n    at ")[0].removesuffix("\nundefined")  # what is thrown and is no Error has none
     return " ".join(said[:1000].split())[:300] or type(error).__name__
 
 
@@ -99,10 +99,10 @@ def _say(**said: object) -> None:
 
 
 def _confine() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the engine's own holds there too
+    if sys.platform == "win32":  # has no such limits; the engine's own holds there too
         return
+    import resource
+
     for what, limit in ((resource.RLIMIT_AS, PROCESS_MEMORY), (resource.RLIMIT_CPU, CPU_SECONDS)):
         try:
             resource.setrlimit(what, (limit, limit))

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urljoin
@@ -38,7 +39,7 @@ def load_url(url: str, origin: str) -> Script:
 def discover() -> Script:
     """The script at http://wpad.DOMAIN/wpad.dat for this machine's own domain and those above it. DHCP is not asked.
     Raises UsageError."""
-    name = socket.getfqdn()
+    name = _own_name()
     tried = []
     for url in wpad_urls(name):
         try:
@@ -49,6 +50,15 @@ def discover() -> Script:
     if not tried:
         raise UsageError(f"--proxy wpad: the name of this machine ({printable(name)}) has no domain to look in")
     raise UsageError(f"--proxy wpad: no usable script by DNS (DHCP is not asked): {'; '.join(tried)}")
+
+
+def _own_name() -> str:
+    """This may ask a name service, which cannot be cancelled: it is left behind where it takes long."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(socket.getfqdn()), daemon=True, name="own name")
+    thread.start()
+    thread.join(SECONDS)
+    return found[0] if found else socket.gethostname()
 
 
 def wpad_urls(name: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """From what is asked for, by an option, the environment or the operating system, to the `Routing` of a run."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tlsinspect.errors import UsageError
@@ -36,6 +37,10 @@ def routing(
     if option == "auto":
         return from_environment(env) or _of_system(systemproxy.read() if system is None else system)
     if option == "system":
+        if system is None and sys.platform not in systemproxy.PLATFORMS:
+            raise UsageError(
+                "--proxy system: this system keeps no proxies but the environment's; --proxy auto takes them"
+            )
         return _of_system(systemproxy.read() if system is None else system)
     if option == "wpad":
         from tlsinspect.observe.pacfetch import discover

@@ -14,6 +14,7 @@ from typing import Any
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.observe.route import shown
 
+PLATFORMS = ("win32", "darwin")
 WININET, WINHTTP, MACOS = "WinINET", "WinHTTP", "macOS network settings"
 _SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 _SECONDS = 5.0

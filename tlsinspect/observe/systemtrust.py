@@ -62,6 +62,7 @@ def _context() -> SSL.Context:
 def _add_windows(store: crypto.X509Store) -> None:
     if sys.platform == "win32":
         for der, encoding, purposes in ssl.enum_certificates("ROOT"):
-            for_servers = purposes is True or ExtendedKeyUsageOID.SERVER_AUTH.dotted_string in purposes
+            named = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
+            for_servers = purposes if isinstance(purposes, bool) else named in purposes
             if encoding == "x509_asn" and for_servers:
                 store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
