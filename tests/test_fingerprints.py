@@ -18,6 +18,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tlsinspect
 from tests.conftest import ROOT
@@ -25,6 +27,7 @@ from tests.test_catalogue import genuine
 from tests.test_judge import recorded
 from tlsinspect import Trust, TrustDataError
 from tlsinspect.certificate import Certificate, quietly
+from tlsinspect.der import elements, encoded
 from tlsinspect.evidence.fingerprints import (
     _MARKS,
     Fingerprint,
@@ -297,6 +300,36 @@ def test_extensions_are_read_whatever_stands_in_them() -> None:
     at = made.ders[0].index(bytes.fromhex("0603551d13"))
     broken[at - 1] = 0x7F  # the length of the extension
     assert extension_names(_unchecked(bytes(broken))) is None
+
+
+def test_an_extension_that_holds_nothing_is_no_defect_of_ours() -> None:
+    whole = MEASURED["warcprox"].issued().ders[0]
+    certificate, tbs = _parts(whole), _parts(_parts(whole)[0])
+    hollow = encoded(0xA3, encoded(0x30, encoded(0x30)))
+    der = encoded(0x30, encoded(0x30, *tbs[:-1], hollow), *certificate[1:])
+    assert extension_names(Certificate(der)) is None
+    assert tlsinspect.classify([der], HOST, at=NOW).rule != "internal"
+
+
+def _parts(element_: bytes) -> list[bytes]:
+    (whole,) = elements(element_, 0, len(element_))
+    return [element_[each.start : each.end] for each in elements(element_, whole.begin, whole.end)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(MEASURED)), st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=4))
+def test_a_broken_certificate_is_judged_all_the_same(product: str, changes: list[tuple[int, int]]) -> None:
+    chain = [bytearray(der) for der in chain_of(product)]
+    for at, octet in changes:
+        chain[0][at % len(chain[0])] = octet
+    assessment = tlsinspect.classify([bytes(der) for der in chain], HOST, at=NOW)
+    assert assessment.rule != "internal"
+    assert assessment.verdict != "genuine"
+
+
+@cache
+def chain_of(product: str) -> tuple[bytes, ...]:
+    return tuple(certificate.der for certificate in shape_of(product).chain)
 
 
 def _unchecked(der: bytes) -> Certificate:

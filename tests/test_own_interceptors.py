@@ -131,6 +131,10 @@ BROKEN = {
     "an expression for nothing": (row(issuer_patterns="{ O = '.*' }"), "fits an empty value"),
     "a slow expression": (row(issuer_patterns="{ O = '(x+)+y' }"), "repeats a group"),
     "a key without a key": ("[[leaked_key]]\nname = 'a'\nsource = 'b'", "lacks all of"),
+    "a product there is not": (
+        "[[local_port_hint]]\ninterceptor = 'nobody'\nport = 1\nsource = 'a'",
+        "[[local_port_hint]] number 1: there is no interceptor nobody",
+    ),
     "escapes in a name": (OWN + '"\\u001b[31m" = 1', "<U+001B>"),
 }
 
@@ -148,7 +152,7 @@ def test_what_is_wrong_is_said_with_the_name_of_the_row(case: str, tmp_path: Pat
 def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrustDataError, match="larger than"):
         with_interceptors(Trust.default(), own(tmp_path, "#" * (MAX_FILE + 1)))
-    many = "".join("[[local_port_hint]]\ninterceptor='a'\nport=1\nsource='b'\n" for _ in range(MAX_ROWS + 1))
+    many = "".join("[[local_port_hint]]\ninterceptor='zap'\nport=1\nsource='b'\n" for _ in range(MAX_ROWS + 1))
     with pytest.raises(TrustDataError, match="more than"):
         with_interceptors(Trust.default(), own(tmp_path, many))
     with pytest.raises(TrustDataError, match="cannot be read"):

@@ -19,6 +19,7 @@ from tlsinspect.model import Severity
 from tlsinspect.text import printable
 from tlsinspect.trust import Tables, Trust, tables_in
 
+FILE = "interceptors.toml"
 MAX_FILE = 1024 * 1024
 MAX_ROWS = 1000  # of one table
 LONGEST = 256  # characters of a value that is compared; RFC 5280 allows at most 128 in the attributes looked at
@@ -66,18 +67,17 @@ class Catalogue:
         return next((row for row in self.rows if row.id == id_), None)
 
 
+@lru_cache(maxsize=4)
 def catalogue_of(trust: Trust) -> Catalogue:
     """The catalogue of `trust`, with the rows the user added before the shipped ones. Raises TrustDataError."""
-    return _catalogue(trust)
-
-
-@lru_cache(maxsize=4)
-def _catalogue(trust: Trust) -> Catalogue:
     severities = kinds_of(trust)
-    shipped = _check(trust.interceptors, "interceptors.toml", severities)
+    shipped = _check(trust.interceptors, FILE, severities)
     own = _check(trust.added, trust.added_name, severities, own=True) if trust.added else {}
     replaced = {row["id"] for row in own.get("interceptor", ())}
     kept = [row for row in shipped["interceptor"] if row["id"] not in replaced]
+    ids = replaced | {row["id"] for row in kept}
+    _check_references(shipped, FILE, ids)
+    _check_references(own, trust.added_name, ids)
     raw = {table: [*own.get(table, ()), *shipped.get(table, ())] for table in _COLUMNS}
     rows = tuple(_row(each, severities) for each in (*own.get("interceptor", ()), *kept))
     return Catalogue(
@@ -115,9 +115,7 @@ def kinds_of(trust: Trust) -> dict[str, Severity]:
     try:
         return {row["id"]: Severity(row["severity"]) for row in trust.interceptors["kind"]}
     except (KeyError, ValueError, TypeError) as error:
-        raise TrustDataError(
-            f"interceptors.toml: [[kind]] is not what it should be ({printable(str(error))})"
-        ) from None
+        raise TrustDataError(f"{FILE}: [[kind]] is not what it should be ({printable(str(error))})") from None
 
 
 def _row(raw: Mapping[str, Any], severities: Mapping[str, Severity]) -> Row:
@@ -334,6 +332,15 @@ def _check(raw: Tables, file: str, kinds: Iterable[str], *, own: bool = False) -
     if twice:
         raise TrustDataError(f"{file}: [[interceptor]] {twice}: the id is used twice")
     return raw
+
+
+def _check_references(raw: Tables, file: str, ids: set[str]) -> None:
+    """Every row that names a product names one there is. Raises TrustDataError."""
+    for table, rows in raw.items():
+        for number, row in enumerate(rows, 1):
+            if "interceptor" in row and row["interceptor"] not in ids:
+                unknown = printable(row["interceptor"])
+                raise TrustDataError(f"{file}: [[{table}]] {_named(row, number)}: there is no interceptor {unknown}")
 
 
 def _wrong(table: str, row: Mapping[str, Any]) -> str | None:

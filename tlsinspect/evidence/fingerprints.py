@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tlsinspect import der
 from tlsinspect.certificate import REFUSALS, Certificate, quietly
-from tlsinspect.der import MalformedError
 from tlsinspect.errors import TrustDataError
 from tlsinspect.evidence.catalogue import LONGEST, Row, catalogue_of, checked, kinds_of
 from tlsinspect.evidence.names import common_names
@@ -50,7 +49,7 @@ def extension_names(certificate: Certificate) -> tuple[str, ...] | None:
     """
     try:
         return tuple(_extension(certificate.der, each) for each in _extensions(certificate.der))
-    except (MalformedError, IndexError):
+    except (ValueError, IndexError):  # of the former is a MalformedError
         return None
 
 
