@@ -50,7 +50,7 @@ CASES = (
     Case("squid", COMPANY, "squid", transparent=True),
     Case("squid_at_once", COMPANY, "squid"),
     Case("squid_stare", COMPANY, "squid"),
-    Case("proxy_py", COMPANY, "proxy.py"),
+    Case("proxy_py", COMPANY, "proxy-py"),
     Case("sslsplit", COMPANY, "sslsplit", transparent=True),
     Case("privoxy", COMPANY, "privoxy"),
 )
