@@ -215,17 +215,20 @@ MOST_ROOTS = 8  # lines; whoever makes an authority for each host must not fill 
 
 
 def _roots(report: Report) -> Iterator[str]:
-    """The matrix, a line for each intercepting authority: which of the stores that could be read hold it."""
+    """The matrix: which of the stores that could be read hold which intercepting authorities. Those that fare alike
+    stand together."""
     stores = [store.id for store in report.stores if store.certificates]
-    for root in report.roots[:MOST_ROOTS] if stores else ():
-        hosts = f"{len(root.hosts)} host{'s' if len(root.hosts) != 1 else ''}"
-        others = ", ".join(i for i in stores if i not in root.held_by)
-        where = [f"in {', '.join(root.held_by)}"] if root.held_by else []
-        if others:
-            where.append(f"{'not in' if root.held_by else 'in none of'} {others}")
-        yield f'"{printable(root.title, 80)}" ({hosts}) {" · ".join(where)}'
-    if stores and len(report.roots) > MOST_ROOTS:
-        yield f"and {len(report.roots) - MOST_ROOTS} more"
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for root in report.roots if stores else ():
+        alike.setdefault(root.held_by, []).append(f'"{printable(root.title, 80)}"')
+    for held, titles in alike.items():
+        more = f" and {len(titles) - MOST_ROOTS} more" if len(titles) > MOST_ROOTS else ""
+        named = ", ".join(titles[:MOST_ROOTS]) + more
+        others = ", ".join(i for i in stores if i not in held)
+        if held:
+            yield f"{named} in {', '.join(held)}" + (f" · not in {others}" if others else "")
+        else:
+            yield f"{named} in none of {len(stores)} trust store{'s' if len(stores) != 1 else ''} here"
 
 
 def _true_time(report: Report) -> str:
