@@ -21,7 +21,7 @@ from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, Case, clients_of,
 from tlsinspect.judge.rules import RULES, UNDESCRIBED, Rule
 from tlsinspect.judge.ticket import LONGEST_LIST
 from tlsinspect.judge.words import fill, wording
-from tlsinspect.lab.pki import Authority, fiddler, impersonator, name, plain_corporate, zscaler
+from tlsinspect.lab.pki import Authority, GoogleLike, fiddler, impersonator, name, plain_corporate, zscaler
 from tlsinspect.model import Report, Verdict
 
 CATALOGUE = tomllib.loads((ROOT / "trust" / "interceptors.toml").read_text(encoding="utf-8"))["interceptor"]
@@ -270,14 +270,29 @@ def test_very_many_hosts_are_counted(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("width", ["80", "160"])
-def test_the_table_ends_with_the_ticket(roots: Path, now: datetime, width: str) -> None:
+def test_the_table_ends_with_where_the_ticket_is(roots: Path, now: datetime, width: str) -> None:
     with tls_server(zscaler(now).issue([ZSCALER])) as server:
         ended = run("scan", ZSCALER, "--trust", str(roots), "--proxy", "none", "--timeout", "5",
                     *options(resolve({ZSCALER: server})), extra={"COLUMNS": width})  # fmt: skip
     assert ended.status == 1
     assert max(map(len, ended.out.splitlines())) <= int(width)
     order = [
-        ended.out.index(words) for words in ("intercepted", "clock", "Intercepted:", "→ Exempt", "For the ticket:")
+        ended.out.index(words) for words in ("intercepted", "clock", "Intercepted:", "→ Exempt", "--format ticket")
     ]
     assert order == sorted(order)
     assert "Where inspection must stay, there is advice for gcloud" in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize("intercepted", [True, False])
+def test_the_ticket_by_itself(roots: Path, now: datetime, google: GoogleLike, intercepted: bool) -> None:
+    issued = zscaler(now).issue([ZSCALER]) if intercepted else google.we2.issue([ZSCALER])
+    with tls_server(issued) as server:
+        words = ("scan", ZSCALER, "--trust", str(roots), "--proxy", "none", "--timeout", "5", "--format", "ticket")
+        ended = run(*words, *options(resolve({ZSCALER: server})))
+    assert ended.status == int(intercepted)
+    if intercepted:
+        assert ended.out.startswith("Measured on ")
+        assert f"{ZSCALER}:443" in ended.out
+        assert ended.out.rstrip().endswith("treat it as a security incident.")
+    else:
+        assert ended.out == "Nothing is to be asked of anybody.\n"

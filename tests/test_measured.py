@@ -33,10 +33,10 @@ def test_the_sentence_is_about_this_process() -> None:
 
 
 @pytest.mark.parametrize("verbose", [(), ("-v",)])
-def test_a_table_says_it_last_before_the_ticket(interceptor: Running, verbose: tuple[str, ...]) -> None:
+def test_a_table_holds_it(interceptor: Running, verbose: tuple[str, ...]) -> None:
     outcome = look(interceptor, "scan", *verbose)
     assert outcome.status == 1
-    assert f"\n{NOTE}\n\nFor the ticket:\n" in outcome.out
+    assert f"\n{NOTE}\n" in outcome.out
 
 
 def test_a_report_in_json_holds_it(interceptor: Running) -> None:

@@ -149,7 +149,7 @@ def _scan(commands: Commands) -> None:
     )
     _fetching(p)
     p.add_argument("--at", metavar="TIME", help="judge as if it were this time, ISO 8601 with a zone (default: now)")
-    _output(p, ("table", "json", "jsonl"))
+    _output(p, ("table", "json", "jsonl", "ticket"))
     p.add_argument("--export-ca", metavar="FILE", help="write the intercepting authorities here, PEM, if there are any")
     _verbose(p)
     _witness(p)

@@ -66,6 +66,9 @@ def write_report(report: Report, form: str, title: str, out: TextIO, *, verbose:
 
         render(report, title, PlainConsole(out), verbose=verbose)
         return
+    if form == "ticket":
+        out.write(f"{report.ticket or 'Nothing is to be asked of anybody.'}\n")
+        return
     from tlsinspect.report.as_json import document, lines
 
     if form == "json":

@@ -49,9 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     with destination(arguments.output) as out:
         with progress() as prepared.options["progress"]:
             report = execute(prepared)
-        if arguments.redact:
-            report = redacted(report, prepared.trust)
-        write_report(report, arguments.format, title, out, verbose=arguments.verbose)
+        shown = redacted(report, prepared.trust) if arguments.redact else report
+        write_report(shown, arguments.format, title, out, verbose=arguments.verbose)
     if arguments.export_ca is not None:
         export(report, arguments.export_ca)
     return exit_status(report)

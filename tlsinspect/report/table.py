@@ -288,9 +288,11 @@ def _ending(report: Report, verbose: bool) -> Iterator[RenderableType]:
     yield Text(report.note, style="dim")
     if report.redacted:
         yield Text(REDACTED, style="dim")
-    if report.ticket:
+    if report.ticket and verbose:
         yield Text("\nFor the ticket:", style="bold")
         yield Text(report.ticket)
+    elif report.ticket:
+        yield Text("What to write to whoever runs the network: --format ticket", style="dim")
 
 
 def _advice(advice: Sequence[Advice], verbose: bool) -> Iterator[Text]:
