@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsinspect.text import one_line, printable
+from tlsinspect.text import one_line, printable, without_password
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,16 @@ def test_an_exception_is_one_line_and_never_empty(text: str) -> None:
 
 def test_an_exception_without_words_gives_its_type() -> None:
     assert one_line(ConnectionResetError()) == "ConnectionResetError"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://user:pa/ss@host/x", "http://…@host/x"),
+        ("http://user:p?a#s@s@host", "http://…@host"),
+        ("no //password here", "no //password here"),
+        ("a http://u:p@h and socks5://x:y@z", "a http://…@h and socks5://…@z"),
+    ],
+)
+def test_what_may_be_a_password_goes(text: str, shown: str) -> None:
+    assert without_password(text) == shown

@@ -4,6 +4,7 @@ A distinguished name can hold terminal escapes, bidirectional overrides, line br
 through `printable`; everything stored stays as it was.
 """
 
+import re
 import unicodedata
 
 # Categories that draw nothing, move the cursor or reorder what follows: controls, formats (bidi, zero width),
@@ -30,6 +31,11 @@ def _character(c: str) -> str:
     if c.isascii():
         return c if c.isprintable() else f"<U+{ord(c):04X}>"
     return f"<U+{ord(c):04X}>" if c in _BLANK or unicodedata.category(c) in _INVISIBLE else c
+
+
+def without_password(text: str) -> str:
+    """`text` without what stands between // and the last @ that follows: it may be a password, of any characters."""
+    return re.sub(r"//\S*@", "//…@", text)
 
 
 def one_line(error: BaseException) -> str:

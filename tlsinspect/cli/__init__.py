@@ -5,7 +5,6 @@ Only argparse is imported before the arguments are read, so that --help and --ve
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
@@ -48,10 +47,9 @@ class Parser(argparse.ArgumentParser):
 
 def fail(sentence: str) -> None:
     """One harmless line on standard error. What stands before an @ in a URL may be a password."""
-    from tlsinspect.text import printable
+    from tlsinspect.text import printable, without_password
 
-    sentence = re.sub(r"//\S*@", "//…@", sentence)
-    print(f"tlsinspect: {printable(sentence, 1000)}", file=sys.stderr)
+    print(f"tlsinspect: {printable(without_password(sentence), 1000)}", file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

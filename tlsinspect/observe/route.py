@@ -16,7 +16,7 @@ from tlsinspect.endpoints.target import bracketed, normal_host, read_port
 from tlsinspect.errors import UsageError
 from tlsinspect.http1 import Head
 from tlsinspect.model import Route
-from tlsinspect.text import printable
+from tlsinspect.text import printable, without_password
 
 # What can be spoken with a proxy, and the port where none is named, as curl has them: socks5 resolves names here,
 # socks5h leaves that to the proxy.
@@ -113,7 +113,7 @@ def _credentials(userinfo: str, scheme: str, origin: str) -> str:
 
 def shown(url: str) -> str:
     """A URL, or several, as it may be shown: without user, password and query."""
-    return printable(re.sub(r"//[^/\s]*@", "//…@", re.sub(r"\?[^\s;,]*", "", url)))
+    return printable(re.sub(r"\?[^\s;,]*", "", without_password(url)))
 
 
 def read_place(place: str, origin: str, default: int) -> tuple[str, int]:

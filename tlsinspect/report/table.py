@@ -211,7 +211,7 @@ def _facts(report: Report) -> Iterator[RenderableType]:
         yield labelled("port 80", " · ".join(_port_80(report.reachability)))
 
 
-MOST_ROOTS = 8  # lines; whoever makes an authority for each host must not fill the screen
+MOST_ROOTS = 8  # names; whoever makes an authority for each host must not fill the screen
 
 
 def _roots(report: Report) -> Iterator[str]:

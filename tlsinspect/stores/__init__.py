@@ -4,7 +4,6 @@ Nothing here decides anything. A store that cannot be read is one with a problem
 """
 
 import os
-import re
 from collections.abc import Callable
 
 from tlsinspect.evidence.truststores import Store, Stores
@@ -13,6 +12,7 @@ from tlsinspect.stores.reading import Held, read_file, read_folders
 from tlsinspect.stores.settings import Machine, SwitchedOff, switched_off
 from tlsinspect.stores.system import certifi, from_windows, openssl_folder, shipped, system_store
 from tlsinspect.stores.table import StoreRow, table
+from tlsinspect.text import without_password
 
 
 def read_stores(machine: Machine | None = None) -> Stores:
@@ -28,7 +28,7 @@ def _store(row: StoreRow, held: Held, machine: Machine) -> Store:
     facts = TrustStore(
         id=row.id,
         title=row.title,
-        place=re.sub(r"//\S*@", "//…@", held.place),  # somebody may have named a URL, with a password
+        place=without_password(held.place),  # somebody may have named a URL
         effect=row.effect,
         system=row.system,
         certificates=len(held.certificates),
