@@ -5,13 +5,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlsinspect.cli.export import check_export, export
 from tlsinspect.cli.output import destination, progress, read_time, write_report
 from tlsinspect.conductor import execute, prepare
 from tlsinspect.endpoints import lines_of
 from tlsinspect.errors import UsageError
 from tlsinspect.files import exists, read_text
-from tlsinspect.redaction import redacted
+from tlsinspect.model import Report
 from tlsinspect.report import exit_status
 from tlsinspect.trust import Trust
 
@@ -20,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.targets and arguments.profile is not None:
         raise UsageError("name targets or a profile, not both")
     if arguments.export_ca is not None:
+        from tlsinspect.cli.export import check_export
+
         check_export(arguments.export_ca, arguments.output)
     prepared = prepare(
         list(_targets(arguments.targets)) if arguments.targets else None,
@@ -49,11 +50,24 @@ def run(arguments: argparse.Namespace) -> int:
     with destination(arguments.output) as out:
         with progress() as prepared.options["progress"]:
             report = execute(prepared)
-        shown = redacted(report, prepared.trust) if arguments.redact else report
-        write_report(shown, arguments.format, title, out, verbose=arguments.verbose)
+        write_report(
+            _redacted(report, prepared.trust) if arguments.redact else report,
+            arguments.format,
+            title,
+            out,
+            verbose=arguments.verbose,
+        )
     if arguments.export_ca is not None:
+        from tlsinspect.cli.export import export
+
         export(report, arguments.export_ca)
     return exit_status(report)
+
+
+def _redacted(report: Report, trust: Trust) -> Report:
+    from tlsinspect.redaction import redacted
+
+    return redacted(report, trust)
 
 
 def _load_ahead(trust: Trust) -> None:
