@@ -50,13 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     with destination(arguments.output) as out:
         with progress() as prepared.options["progress"]:
             report = execute(prepared)
-        write_report(
-            _redacted(report, prepared.trust) if arguments.redact else report,
-            arguments.format,
-            title,
-            out,
-            verbose=arguments.verbose,
-        )
+        shown = _redacted(report, prepared.trust) if arguments.redact else report
+        write_report(shown, arguments.format, title, out, verbose=arguments.verbose)
     if arguments.export_ca is not None:
         from tlsinspect.cli.export import export
 
