@@ -126,7 +126,7 @@ class Run:
     async def _ask_local(self) -> None:
         """What is known nearby of the places that were connected to."""
         seen = [s for ways in self.seen.values() for each in ways.values() for s in each]
-        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s)) is not None)
+        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s.connections)) is not None)
         if self.options["reverse_dns"]:
             google = {e.host for e in self.profile.endpoints if e.authority is Authority.GOOGLE}
             direct = (s.address for s in seen if s.address and s.route.proxy is None and s.host in google)

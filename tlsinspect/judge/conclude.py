@@ -107,7 +107,7 @@ def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
 def on_this_machine(judged: Judged) -> Iterator[Finding]:
     """That every intercepted connection ended on this machine. Where one did not, this says nothing."""
     seen = [s for a in judged.assessments if a.verdict is Verdict.INTERCEPTED for s in a.observations]
-    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s)) is not None]
+    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s.connections)) is not None]
     here = [local_values(end)["program"] for end in ends if end is not None]
     if here and len(here) == len(ends):
         yield finding("intercepted-on-this-machine", {"programs": ", ".join(dict.fromkeys(here))})

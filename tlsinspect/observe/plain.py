@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tlsinspect.addresses import is_public
 from tlsinspect.endpoints.target import bracketed, read_target
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, http_request
 from tlsinspect.model import Connection, Endpoint, Reason, Route
 from tlsinspect.observe.attempt import Settings
@@ -47,6 +48,12 @@ class _Journey:
     chain: tuple[bytes, ...] = ()  # that the proxy showed
     tried: list[Connection] = field(default_factory=list)
 
+    @property
+    def address(self) -> str | None:
+        """The one connected to."""
+        peer = peer_of(self.tried)
+        return peer[0] if peer else None
+
 
 async def _ask_safely(journey: _Journey) -> PlainAnswer:
     if journey.ways.trouble:
@@ -66,7 +73,7 @@ async def _ask_safely(journey: _Journey) -> PlainAnswer:
     except EOFError:
         return PlainAnswer(reason=Reason.CLOSED)
     except OSError:
-        return PlainAnswer(reason=Reason.RESET, address=journey.tried[-1].address if journey.tried else None)
+        return PlainAnswer(reason=Reason.RESET, address=journey.address)
     except Exception:  # noqa: BLE001 - a defect of ours must not lose the other results; it is reported
         return PlainAnswer(reason=Reason.INTERNAL)
 
@@ -81,12 +88,11 @@ async def _ask(journey: _Journey, *fields: str) -> PlainAnswer:
             open_until_the_end.enter_context(sock)
             journey.ways = Ways((journey.proxy,), ways.origin)
             line, early = await _line(journey, sock)
-            address = journey.tried[-1].address
             try:
                 head, begun = await answer_to(_request(journey.endpoint, journey.proxy, fields), line, early)
             except (NotHttpError, TooLongError):
-                return PlainAnswer(address=address, reason=Reason.PROXY_NOT_HTTP)
-        return PlainAnswer(head, await _body(line, begun, head, journey.deadline), address)
+                return PlainAnswer(address=journey.address, reason=Reason.PROXY_NOT_HTTP)
+        return PlainAnswer(head, await _body(line, begun, head, journey.deadline), journey.address)
 
 
 async def _connected(journey: _Journey, proxy: Proxy | None) -> socket.socket:
