@@ -24,7 +24,6 @@ from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.evidence.truststores import Stores
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
-from tlsinspect.gather.aside import aside
 from tlsinspect.gather.listeners import listeners_at
 from tlsinspect.gather.port80 import Port80
 from tlsinspect.gather.reverse import reverse_names
@@ -50,6 +49,7 @@ from tlsinspect.model import (
     Row,
     Stage,
 )
+from tlsinspect.observe.apart import apart
 from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.probes import probe
 from tlsinspect.observe.route import Proxy, Routing, Ways, read_resolve
@@ -121,12 +121,13 @@ class Run:
     async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
         if any(s.path is not None and s.path.foreign for s in sightings):
             with contextlib.suppress(TimeoutError):
-                self.stores = await aside(read_stores, STORES_SECONDS)
+                async with asyncio.timeout(STORES_SECONDS):
+                    self.stores = await apart(read_stores, "trust stores")
 
     async def _ask_local(self) -> None:
         """What is known nearby of the places that were connected to."""
         seen = [s for ways in self.seen.values() for each in ways.values() for s in each]
-        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s)) is not None)
+        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s.connections)) is not None)
         if self.options["reverse_dns"]:
             google = {e.host for e in self.profile.endpoints if e.authority is Authority.GOOGLE}
             direct = (s.address for s in seen if s.address and s.route.proxy is None and s.host in google)

@@ -1,7 +1,7 @@
 """This machine by itself: proxies, clock, trust data, stores and settings. Nobody is asked; no socket is opened."""
 
-import getpass
 import platform
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from tlsinspect.observe import systemproxy
 from tlsinspect.observe.route import DIRECT, from_environment
 from tlsinspect.observe.routing import routing
 from tlsinspect.observe.systemclock import synchronised
-from tlsinspect.redact import EVERYBODY, of_this_machine, scrub
+from tlsinspect.scrub import EVERYBODY, of_this_machine, scrub, user
 from tlsinspect.stores import Machine, read_stores, shipped, switched_off
 from tlsinspect.stores.table import table
 from tlsinspect.trust import Trust
@@ -41,8 +41,8 @@ class Examined:
     def redacted(self) -> Diagnosis:
         shown = scrub(self.diagnosis, self.secrets)
         # Whole fields, for names too short to be found in other words.
-        user = shown.user if shown.user.casefold() in EVERYBODY else "<the-user>"
-        return replace(shown, user=user, machine="<the-machine>", redacted=True)
+        name = shown.user if shown.user.casefold() in EVERYBODY else "<the-user>"
+        return replace(shown, user=name, machine="<the-machine>", redacted=True)
 
 
 def examine(
@@ -61,8 +61,8 @@ def examine(
         schema_version=SCHEMA_VERSION,
         tool=f"tlsinspect {__version__}",
         made=now,
-        user=_user(),
-        machine=platform.node(),
+        user=user(),
+        machine=socket.gethostname(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions=_versions(),
         trust=trust.facts,
@@ -77,13 +77,6 @@ def examine(
     )
     named = private_names(zip(strangers, (a.product for a in installed), strict=True))
     return Examined(diagnosis, {**named, **_proxies(routes), **of_this_machine()})
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
 
 
 def _versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from tlsinspect.judge.words import fill
+from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Advice, Assessment, Attribution, Endpoint, Verdict
 
 ASKS = ("", "exempt", "allow", "incident", "explain")
@@ -123,7 +123,7 @@ def _remedies(bad: Iterable[Assessment]) -> Iterator[Advice]:
             found.setdefault((without_host, remedy_for(_case(a)).source), []).append(a.endpoint.host)
     for (text, source), hosts in found.items():
         each = tuple(dict.fromkeys(hosts))  # on several routes a host is there several times
-        yield Advice(text.replace("\0", listing(each)), each, source=source)
+        yield Advice(text.replace("\0", enumerated(each, len(each))), each, source=source)
 
 
 def _for_clients(bad: Iterable[Assessment]) -> Iterator[Advice]:
@@ -133,8 +133,3 @@ def _for_clients(bad: Iterable[Assessment]) -> Iterator[Advice]:
             found.setdefault((client, row.text, row.source), []).append(a.endpoint.host)
     for (client, text, source), hosts in found.items():
         yield Advice(text, tuple(dict.fromkeys(hosts)), client, source)
-
-
-def listing(names: Sequence[str]) -> str:
-    """Names as a sentence has them."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

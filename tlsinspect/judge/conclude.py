@@ -10,7 +10,7 @@ from tlsinspect.judge.establish import Context
 from tlsinspect.judge.findings import skew_findings, store_problems
 from tlsinspect.judge.interception import interception
 from tlsinspect.judge.values import local_values
-from tlsinspect.judge.words import day, finding, listed
+from tlsinspect.judge.words import day, enumerated, finding
 from tlsinspect.model import (
     Assessment,
     Authority,
@@ -77,7 +77,7 @@ def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
             alike.setdefault(getattr(root, programs), []).append(root.title)
         for clients, titles in alike.items():
             if clients:
-                values = {"authorities": listed([f'"{t}"' for t in titles], 3), "clients": listed(clients, 20)}
+                values = {"authorities": enumerated([f'"{t}"' for t in titles], 3), "clients": enumerated(clients, 20)}
                 yield finding(code, values)
 
 
@@ -88,7 +88,7 @@ def _stores(judged: Judged) -> Iterator[Finding]:
         return
     if judged.roots and stores.unread:
         unread = [f"{client} ({what})" if what else client for client, what in stores.unread.items()]
-        yield finding("stores-not-read", {"clients": listed(unread, 20)})
+        yield finding("stores-not-read", {"clients": enumerated(unread, 20)})
     yield from store_problems(stores)
 
 
@@ -107,7 +107,7 @@ def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
 def on_this_machine(judged: Judged) -> Iterator[Finding]:
     """That every intercepted connection ended on this machine. Where one did not, this says nothing."""
     seen = [s for a in judged.assessments if a.verdict is Verdict.INTERCEPTED for s in a.observations]
-    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s)) is not None]
+    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s.connections)) is not None]
     here = [local_values(end)["program"] for end in ends if end is not None]
     if here and len(here) == len(ends):
         yield finding("intercepted-on-this-machine", {"programs": ", ".join(dict.fromkeys(here))})

@@ -185,7 +185,7 @@ def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> I
 
 def _peer(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
     """Where the connection ended: what of this machine answered, and what the address suggests."""
-    peer = peer_of(seen)
+    peer = peer_of(seen.connections)
     listener = context.listeners.get(peer) if peer else None
     if listener is not None:
         yield finding("local-listener", local_values(listener))

@@ -10,8 +10,7 @@ from tlsinspect.certificate import Certificate, text_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
 from tlsinspect.evidence.truststores import Store, Stores
 from tlsinspect.judge.findings import store_problems
-from tlsinspect.judge.words import day, finding
-from tlsinspect.judge.words import listed as enumerated
+from tlsinspect.judge.words import day, enumerated, finding
 from tlsinspect.model import Attribution, Finding, InstalledAuthority, Severity
 from tlsinspect.trust import Trust
 

@@ -76,7 +76,7 @@ _SEVERITY = {
 }
 
 
-def listed(names: Sequence[str], most: int) -> str:
+def enumerated(names: Sequence[str], most: int) -> str:
     """Names as a person lists them, and how many more there are."""
     shown = list(names[:most])
     if len(names) > most:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from tlsinspect.endpoints.target import is_address, read_target
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.http1 import Head, NotHttpError, TooLongError, http_request
 from tlsinspect.model import (
     Connection,
@@ -170,7 +171,8 @@ class Attempt:
         except DialError as error:
             raise self._stop(error.reason, error.detail) from None
         self.ways = Ways((self.proxy,), self.ways.origin)
-        self.address = next(c.address for c in reversed(self.connections) if c.outcome == "connected")
+        peer = peer_of(self.connections)
+        self.address = peer[0] if peer else None
         try:
             yield connected
         except OSError as error:
