@@ -384,7 +384,7 @@ class Assessment:
     attribution: Attribution | None = None
     issuer: str | None = None  # of the leaf, as RFC 4514 text
     issuer_title: str | None = None  # its common name, or what stands for one
-    issuing_key: str | None = None  # SPKI SHA-256 of the key whose signature on the leaf was verified
+    signing_keys: tuple[str, ...] = ()  # SPKI SHA-256 of those whose signatures were verified, leaf's issuer first
     path: tuple[str, ...] = ()  # common names, leaf's issuer … anchor, where a path was proven
     revocation: tuple[RevocationStatus, ...] = ()  # of each certificate below the anchor, leaf first, where proven
     timestamps: tuple[Timestamp, ...] = ()  # of the leaf, where proven

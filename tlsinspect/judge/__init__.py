@@ -109,7 +109,7 @@ def _failed(endpoint: Endpoint, seen: Observation, defect: Exception, context: C
 
 def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
     return [
-        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, issuer_of(s.path.leaf), s.path.complete)
+        Foreign(s.endpoint.host, s.path.signing_keys, s.path.leaf.spki_sha256, issuer_of(s.path.leaf), s.path.complete)
         for s in sightings
         if s.path is not None and s.path.foreign
     ]
@@ -143,7 +143,7 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         attribution=shown,
         issuer=_issuer(path),
         issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
-        issuing_key=path.issuing_key if path is not None else None,
+        signing_keys=path.signing_keys if path is not None else (),
         path=_titles(established),
         revocation=established.revocation,
         timestamps=established.timestamps,

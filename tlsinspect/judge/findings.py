@@ -133,15 +133,16 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
     path = established.path
     if path is None or not path.certificates or established.facts.proven:
         return
-    if path.issuing_key in context.shared.issuing_keys:
-        yield finding("same-issuing-key-many-hosts", {"spki_sha256": path.issuing_key or ""})
-    elif path.issuing_key is None and issuer_of(path.leaf) in context.shared.issuers:
+    key = next((key for key in path.signing_keys if key in context.shared.signing_keys), None)
+    if key is not None:
+        yield finding("same-issuing-key-many-hosts", {"spki_sha256": key})
+    elif not path.signing_keys and issuer_of(path.leaf) in context.shared.issuers:
         yield finding("same-issuer-many-hosts")
     if path.leaf.spki_sha256 in context.shared.leaf_keys:
         claimed = not established.facts.claims_another
         yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
-    name = context.minted.get(path.issuing_key or "") or context.minted.get(path.leaf.spki_sha256)
-    if name:
+    name = next((context.minted[k] for k in (*path.signing_keys, path.leaf.spki_sha256) if k in context.minted), None)
+    if name is not None:
         yield finding("same-key-minted-random-name", {"name": name})
 
 

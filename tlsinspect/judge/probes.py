@@ -25,7 +25,7 @@ def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
     for sighting in sightings:
         path, name = _unvouched(sighting), sighting.seen.server_name
         if path is not None and name and sighting.seen.slice in _MADE_UP and claims(path.leaf, name):
-            found |= {key: name for key in (path.issuing_key, path.leaf.spki_sha256) if key}
+            found |= dict.fromkeys((*path.signing_keys, path.leaf.spki_sha256), name)
     return found
 
 
