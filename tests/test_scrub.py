@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,9 +47,14 @@ def test_it_is_what_an_expression_of_all_secrets_would_do(secrets: list[str], te
 
 
 def test_a_text_is_gone_through_once_however_many_secrets_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
+    looked: list[object] = []
     longest = tlsinspect.scrub._longest
-    monkeypatch.setattr("tlsinspect.scrub._longest", lambda *a: looked.append(a) or longest(*a))
+
+    def counted(*arguments: Any) -> tuple[int, str]:
+        looked.append(arguments)
+        return longest(*arguments)
+
+    monkeypatch.setattr("tlsinspect.scrub._longest", counted)
     rule = replacing({f"secret number {n}": "<x>" for n in range(20_000)})
     assert rule("it is secret number 19999, or secret letter 20") == "it is <x>, or secret letter 20"
     assert len(looked) < 20

@@ -7,12 +7,13 @@ Products, verdicts, hashes of keys and the hosts that were asked for stay: witho
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
 
-from tlsinspect.certificate import Certificate, escaped, text_of, title_of
+from tlsinspect.certificate import Certificate, Name, escaped, text_of
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.catalogue import catalogue_of, is_closed
 from tlsinspect.evidence.extensions import Raw
@@ -31,7 +32,7 @@ from tlsinspect.model import (
     Report,
     TrustStore,
 )
-from tlsinspect.scrub import SHORTEST, each_text, of_this_machine, scrub
+from tlsinspect.scrub import SHORTEST, Rule, each_text, of_this_machine, replacing
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
@@ -43,7 +44,7 @@ _NAMES_IN_VIA = {"google", "warcprox"}  # pseudonyms that name a product and no 
 
 def redacted(report: Report, trust: Trust) -> Report:
     """The report without anything private, and saying so. `trust` is what it was judged by."""
-    secrets = _in_every_form(_of_run(report, trust))
+    secrets = _rule(_of_run(report, trust), report)
     clean = replace(report, assessments=(), reachability=(), probes=(), stores=(), roots=())
     return replace(
         _cleaned(clean, secrets),
@@ -61,7 +62,7 @@ def redacted(report: Report, trust: Trust) -> Report:
 
 def redacted_assessment(assessment: Assessment, trust: Trust) -> Assessment:
     """The same for one assessment by itself."""
-    return _assessment(assessment, _in_every_form(_of_assessments([assessment], trust)), trust)
+    return _assessment(assessment, _rule(_of_assessments([assessment], trust), assessment), trust)
 
 
 def _probed(seen: Observation) -> Endpoint:
@@ -79,6 +80,10 @@ def _without_place(store: TrustStore) -> TrustStore:
 
 def _of_run(report: Report, trust: Trust) -> Secrets:
     found = _of_assessments(report.assessments, trust)
+    products = {a.attribution.id: _shipped(a.attribution, trust) for a in report.assessments if a.attribution}
+    for root in report.roots:
+        for certificate in readable((root.certificate,) if root.certificate else ()):
+            found |= _of_certificate(certificate, products.get(root.product or ""), trust)
     for seen in report.probes:
         for certificate in _foreign(_probed(seen), seen, trust):
             found |= _of_certificate(certificate, None, trust)
@@ -100,7 +105,7 @@ def _of_assessments(assessments: Sequence[Assessment], trust: Trust) -> Secrets:
         for seen in assessment.observations:
             found |= _of_observation(seen, trust)
             for certificate in _foreign(assessment.endpoint, seen, trust):
-                found |= _of_certificate(certificate, assessment.attribution, trust)
+                found |= _of_certificate(certificate, _shipped(assessment.attribution, trust), trust)
     return _without(found, [a.endpoint for a in assessments], trust)
 
 
@@ -120,7 +125,7 @@ def _is_host(text: str) -> bool:
 
 def _machine() -> Secrets:
     """This machine and its user, unless the name is a word that stands in the sentences anyway."""
-    words = {word.casefold() for word in re.findall(r"\w+", str(wording()))}
+    words = {word.casefold() for word in _words(str(wording()))}
     return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in words}
 
 
@@ -176,10 +181,26 @@ def _of_certificate(certificate: Certificate, product: Attribution | None, trust
     others = [value for e in Raw(certificate.der).extensions() if e.oid == _SAN for value in e.values]
     names = [*certificate.dns_names, *certificate.ip_addresses, *(v.partition(":")[2] for v in others), *others]
     found = {name: "<name>" for name in names if not _is_known(name, product, trust)}
-    return found | {value: f"<{label}>" for label, value in parts if value not in ours}
+    found |= {value: f"<{label}>" for label, value in parts if value not in ours}
+    return found | _whole((certificate.subject, certificate.issuer), found)
+
+
+def _whole(names: Iterable[Name], found: Secrets) -> Secrets:
+    """Names as they stand in a line, part by part: there even the shortest value goes."""
+    return {
+        text_of(name): ", ".join(f"{label}={found.get(value, escaped(value))}" for label, value in reversed(name))
+        for name in names
+        if any(value in found for _, value in name)
+    }
 
 
 _SAN = "2.5.29.17"
+
+
+def _shipped(product: Attribution | None, trust: Trust) -> Attribution | None:
+    """The product, unless it is a row of the user's own file: what is spelt out there may name the company."""
+    own = {row["id"] for row in trust.added.get("interceptor", ())}
+    return product if product is not None and product.id not in own else None
 
 
 def _ours(parts: Iterable[tuple[str, str]], product: Attribution | None, trust: Trust) -> set[str]:
@@ -198,13 +219,14 @@ def _is_ours(label: str, value: str, product: Attribution | None, trust: Trust) 
 
 
 def _is_known(value: str, product: Attribution | None, trust: Trust) -> bool:
-    """Whether it is a host of Google's, or stands in the product's own name."""
+    """Whether it is a host of Google's, or the product's own name says every word of it."""
     if _is_host(value):
         return trust.is_google_name(value)
-    return product is not None and len(value) >= SHORTEST and value.casefold() in _words_of(product)
+    words = set(_words(value.casefold()))
+    return product is not None and bool(words) and words.issubset(_words(_called(product)))
 
 
-def _words_of(product: Attribution) -> str:
+def _called(product: Attribution) -> str:
     return f"{product.product} {product.vendor}".casefold()
 
 
@@ -218,10 +240,9 @@ def _public_values(trust: Trust) -> frozenset[str]:
 # -- taking it out --------------------------------------------------------------------------------------------------
 
 
-def _assessment(assessment: Assessment, secrets: Secrets, trust: Trust) -> Assessment:
+def _assessment(assessment: Assessment, secrets: Rule, trust: Trust) -> Assessment:
     """What is our own (codes, rules, products) is put back as it was: a name that equals one of these hides nothing."""
     clean = _cleaned(replace(assessment, observations=(), findings=()), secrets)
-    issuer, title = _issuer(assessment, secrets, trust)
     product = assessment.attribution
     if product is not None and clean.attribution is not None:
         product = replace(product, matched=clean.attribution.matched)
@@ -233,24 +254,10 @@ def _assessment(assessment: Assessment, secrets: Secrets, trust: Trust) -> Asses
         attribution=product,
         findings=tuple(_finding(f, secrets) for f in assessment.findings),
         observations=tuple(_observation(assessment.endpoint, seen, secrets, trust) for seen in assessment.observations),
-        issuer=issuer,
-        issuer_title=title,
     )
 
 
-def _issuer(assessment: Assessment, secrets: Secrets, trust: Trust) -> tuple[str | None, str | None]:
-    """The issuer of a foreign leaf and its short name, part by part: there even the shortest value goes."""
-    chains = (_foreign(assessment.endpoint, seen, trust) for seen in assessment.observations)
-    leaf = next((chain[0] for chain in chains if chain and text_of(chain[0].issuer) == assessment.issuer), None)
-    if leaf is None:
-        return _cleaned((assessment.issuer, assessment.issuer_title), secrets)
-    ours = _ours((*leaf.subject, *leaf.issuer), assessment.attribution, trust)
-    shown = {value: value if value in ours else f"<{label}>" for label, value in leaf.issuer}
-    text = ", ".join(f"{label}={shown[value]}" for label, value in reversed(leaf.issuer))
-    return text, shown.get(title_of(leaf.issuer), "<issuer>")
-
-
-def _observation(endpoint: Endpoint, seen: Observation, secrets: Secrets, trust: Trust) -> Observation:
+def _observation(endpoint: Endpoint, seen: Observation, secrets: Rule, trust: Trust) -> Observation:
     """Octets go as a whole: what stands in them cannot be taken out one by one."""
     tls = seen.tls
     if tls is not None and _is_foreign(endpoint, seen, trust):
@@ -259,17 +266,58 @@ def _observation(endpoint: Endpoint, seen: Observation, secrets: Secrets, trust:
     return replace(clean, host=seen.host, tls=tls, route=replace(clean.route, origin=seen.route.origin))
 
 
-def _row(row: Reachability, secrets: Secrets) -> Reachability:
+def _row(row: Reachability, secrets: Rule) -> Reachability:
     return replace(_cleaned(row, secrets), endpoint=row.endpoint)
 
 
-def _finding(found: Finding, secrets: Secrets) -> Finding:
+def _finding(found: Finding, secrets: Rule) -> Finding:
     return replace(_cleaned(found, secrets), code=found.code)
 
 
-def _cleaned(noun: T, secrets: Secrets) -> T:
-    cut_short = _cut_short(secrets)
-    return each_text(scrub(noun, secrets), lambda text: cut_short(_mail(_addresses(text))))
+def _cleaned(noun: T, secrets: Rule) -> T:
+    return each_text(noun, secrets)
+
+
+def _rule(secrets: Secrets, noun: object) -> Rule:
+    """What cleans the texts of `noun` of secrets, private addresses and e-mail addresses. Made once for all of them."""
+    forms = _in_every_form({secret: shown for secret, shown in secrets.items() if len(secret) >= SHORTEST})
+    short = _short(secrets)
+    quoted = {f'"{secret}"': f'"{shown}"' for secret, shown in short.items()}
+    known = replacing(_standing(forms, noun) | quoted, _telling(short))
+    cut_short = _cut_short(forms)
+
+    @lru_cache(maxsize=1 << 14)
+    def rule(text: str) -> str:
+        return short[text] if text in short else cut_short(_mail(_addresses(known(text))))
+
+    return rule
+
+
+def _standing(secrets: Secrets, noun: object) -> Secrets:
+    """Those whose words all stand in `noun`: a certificate may hold thousands of names of which nobody speaks."""
+    words: set[str] = set()
+
+    def heard(text: str) -> str:
+        words.update(map(str.casefold, _words(text)))
+        return text
+
+    each_text(noun, heard)
+    return {secret: shown for secret, shown in secrets.items() if words.issuperset(map(str.casefold, _words(secret)))}
+
+
+def _short(secrets: Secrets) -> Secrets:
+    """Those that stand in other words too: they go where they are all of a text, or stand in quotes as names do."""
+    return {secret: shown for secret, shown in secrets.items() if 0 < len(secret) < SHORTEST and not secret.isdecimal()}
+
+
+def _telling(short: Secrets) -> Secrets:
+    """Of those the ones that are no words of our own: they go wherever they are spelt so."""
+    ours = set(_words(str(wording())))
+    return {secret: shown for secret, shown in short.items() if ours.isdisjoint(_words(secret))}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
 
 
 def _in_every_form(secrets: Secrets) -> Secrets:
@@ -284,24 +332,23 @@ _WHOLE = 1 << 20  # characters: none of them is cut
 _ELLIPSIS = "…"
 
 
-def _cut_short(known: Mapping[str, str]) -> Callable[[str], str]:
+def _cut_short(known: Mapping[str, str]) -> Rule:
     """Long texts are cut; what is left of a secret before the cut goes too."""
+    begun = sorted((secret.casefold(), shown) for secret, shown in known.items())
+
+    def without_end(text: str) -> str:
+        for begin in (found.start() for found in re.finditer(r"\w+|\W", text)):
+            rest = text[begin:].casefold()
+            at = bisect_left(begun, (rest,))
+            if len(rest) >= SHORTEST and at < len(begun) and begun[at][0].startswith(rest):
+                return text[:begin] + begun[at][1]
+        return text
 
     def rule(text: str) -> str:
-        if _ELLIPSIS not in text:
-            return text
         *cut, rest = text.split(_ELLIPSIS)
-        return _ELLIPSIS.join([*(_without_end(part, known) for part in cut), rest])
+        return _ELLIPSIS.join([*map(without_end, cut), rest])
 
     return rule
-
-
-def _without_end(text: str, known: Mapping[str, str]) -> str:
-    for secret, shown in known.items():
-        for size in range(min(len(secret), len(text)), SHORTEST - 1, -1):
-            if text[-size:].casefold() == secret[:size].casefold():
-                return text[:-size] + shown
-    return text
 
 
 _ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*)(?![\w:])")
