@@ -173,7 +173,7 @@ def _interceptor(assessment: Assessment) -> str:
     product = assessment.attribution
     if product is None:
         return f"by an unknown product: {issuer}"
-    return f"{product.product.partition(' (')[0]} ({product.confidence}): {issuer}"
+    return f"{printable(product.product.partition(' (')[0], 80)} ({product.confidence}): {issuer}"
 
 
 def _on_this_machine(assessment: Assessment, report: Report) -> Iterator[str]:
