@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import re
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -400,6 +402,18 @@ def test_names_that_nobody_speaks_of_cost_nothing(monkeypatch: pytest.MonkeyPatc
     assert leaks(redacted(report(elsewhere), Trust.default()), ("quux1999",)) == []
 
 
+@pytest.mark.parametrize("filling", ["a", "a@", ":", "1", "1.", "<", ".", "a.", "@", "/", "a-", "…", "“", "é"])
+def test_what_a_proxy_says_without_end_is_gone_through_soon(filling: str) -> None:
+    said = filling * (60_000 // len(filling))
+    seen = observation(CASES["company"][0].ders)
+    http = HttpAnswer(302, NOW, NOW, location=f"https://{said}", server=said, via=said)
+    proxy = ProxyAnswer(407, (said,), server=said, location=said, distrust=said)
+    before = report(replace(seen, http=http, proxy=proxy, address_source=said))
+    begun = time.process_time()
+    redacted(before, Trust.default())
+    assert time.process_time() - begun < 2
+
+
 def test_a_redacted_report_is_a_report() -> None:
     after = redacted(report(observation(CASES["company"][0].ders)), Trust.default())
     jsonschema.Draft202012Validator(schema()).validate(json.loads(document(after)))
@@ -495,6 +509,17 @@ def _long(*parts: x509.ObjectIdentifier | str) -> x509.Name:
     pairs = zip(parts[::2], parts[1::2], strict=True)
     attributes = [(oid, str(value)) for oid, value in pairs if isinstance(oid, x509.ObjectIdentifier)]
     return quietly(lambda: x509.Name([x509.NameAttribute(oid, value, _validate=False) for oid, value in attributes]))
+
+
+def test_no_name_of_a_product_moves_the_cursor() -> None:
+    """The catalogue refuses such names; what is shown does not rest on that."""
+    before = report(observation(CASES["zap"][0].ders))
+    (assessment,) = before.assessments
+    assert assessment.attribution is not None
+    hostile = replace(assessment.attribution, product="Box\x1b[2J\u202e\nforged")
+    shown = written(replace(before, assessments=(replace(assessment, attribution=hostile),)))["table False"]
+    assert "Box<U+001B>[2J<U+202E><U+000A>forged (likely)" in shown
+    assert not re.search("[\x1b\u202e]|\n *forged", shown)
 
 
 WIDE = {"COLUMNS": "1000"}

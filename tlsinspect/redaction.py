@@ -216,8 +216,9 @@ def _of_origin(origin: str, trust: Trust) -> Secrets:
     return _of_text(place, trust) | {place: "<script>"}
 
 
-_URL = re.compile(r"\w[\w+.-]*://[^\s\"'<>(),;]*[^\s\"'<>(),;:.]")
-_HOST = re.compile(r"(?<=does not name )\S+|(?:[\w-]+\.)+[^\W\d_]{2,}")
+_URL = re.compile(r"(?<![\w+.-])[\w+.-]++://[^\s\"'<>(),;]*[^\s\"'<>(),;:.]")
+_HOST = re.compile(r"(?<![\w.-])[\w-]++(?:\.[\w-]++)*\.[^\W\d_]{2,}+(?![\w-])")
+_UNNAMED = re.compile(r"(?<=does not name )\S+")
 _QUOTED = re.compile(r'"[^"]+"')
 
 
@@ -229,7 +230,8 @@ def _of_text(text: str, trust: Trust) -> Secrets:
         if host and not _is_loopback(host) and not trust.is_google_name(host):
             bare = url.partition("://")[2].count("/") == 0
             found |= {host: "<proxy>"} if bare else {url: "<elsewhere>", host: "<elsewhere>"}
-    found |= dict.fromkeys(_HOST.findall(_URL.sub("", text)), "<elsewhere>")
+    rest = _URL.sub("", text)
+    found |= dict.fromkeys([*_HOST.findall(rest), *_UNNAMED.findall(rest)], "<elsewhere>")
     return {secret: shown for secret, shown in found.items() if secret.casefold() not in _our_words()}
 
 
@@ -465,7 +467,7 @@ def _cut_short(known: Mapping[str, str]) -> Rule:
 
 
 _ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*)(?![\w:])")
-_MAIL = re.compile(r"[^\s@<>\"'=,;]+@[^\s@<>\"',;]+\.\w+")
+_MAIL = re.compile(r"(?<![^\s@<>\"'=,;])[^\s@<>\"'=,;]++@[^\s@<>\"',;]+\.\w+")
 
 
 def _addresses(text: str) -> str:
