@@ -315,6 +315,13 @@ def _without_origin(assessment: Assessment) -> Assessment:
     return replace(assessment, route=replace(assessment.route, origin=""), observations=seen)
 
 
+def test_a_proxy_called_proxy_changes_no_sentence() -> None:
+    seen = observation(CASES["company"][0].ders, route=Route("http://proxy:3128", "HTTPS_PROXY"))
+    after = redacted(report(seen, notes=[("proxy-autodetect", {"origin": "WinINET"})]), Trust.default())
+    assert "to look for a proxy script" in next(f for f in after.conclusions if f.code == "proxy-autodetect").sentence
+    assert after.assessments[0].route.proxy == "http://proxy:3128"
+
+
 def test_products_in_via_stay() -> None:
     http = HttpAnswer(200, NOW, NOW, via="1.1 box-12.acme.example (squid/5.7), HTTP/1.0 google")
     after = redacted(report(replace(observation(CASES["company"][0].ders), http=http)), Trust.default())

@@ -195,7 +195,7 @@ def _of_observation(seen: Observation, trust: Trust) -> Secrets:
 
 def _of_route(proxy: str | None) -> Secrets:
     host = host_of(proxy)
-    return {host: "<proxy>"} if host and not _is_loopback(host) else {}
+    return {host: "<proxy>"} if host and not _is_loopback(host) and host not in _our_words() else {}
 
 
 def _addresses_of_proxies(seen: Observation) -> set[str]:
