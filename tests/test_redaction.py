@@ -309,6 +309,17 @@ def test_no_machine_on_the_way_is_named(case: str) -> None:
     assert redacted(hidden, Trust.default()) == hidden
 
 
+@pytest.mark.parametrize("case", MET)
+def test_nor_by_what_a_probe_met(case: str) -> None:
+    seen = replace(observation(CASES["company"][0].ders, route=replace(ROUTE, origin="--proxy")), **MET[case])
+    before = replace(report(observation(CASES["company"][0].ders)), probes=(replace(seen, slice="h2"),))
+    after = redacted(before, Trust.default())
+    (probe,) = after.probes
+    hidden = replace(after, probes=(replace(probe, route=replace(probe.route, origin="")),))
+    assert leaks(before, ("quux",)) or "chain" in case
+    assert leaks(hidden, ("quux", base64.b64encode(_PROXY_CHAIN.ders[0])[:60].decode())) == []
+
+
 def _without_origin(assessment: Assessment) -> Assessment:
     """Where a route was named is another test's."""
     seen = tuple(replace(o, route=replace(o.route, origin="")) for o in assessment.observations)

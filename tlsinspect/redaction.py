@@ -110,6 +110,7 @@ def _of_run(report: Report, trust: Trust) -> Secrets:
         for certificate in readable((root.certificate,) if root.certificate else ()):
             found |= _of_certificate(certificate, products.get(root.product or ""), trust)
     for seen in report.probes:
+        found |= _of_observation(seen, trust)
         for certificate in _foreign(_probed(seen), seen, trust):
             found |= _of_certificate(certificate, None, trust)
     for each in report.reverse_names:
@@ -449,7 +450,7 @@ _ELLIPSIS = "…"
 
 def _cut_short(known: Mapping[str, str]) -> Rule:
     """Long texts are cut; what is left of a secret before the cut goes too."""
-    begun = sorted((secret.casefold(), shown) for secret, shown in known.items())
+    begun = sorted((secret.casefold(), shown) for secret, shown in known.items() if secret != shown)
 
     def without_end(text: str) -> str:
         for begin in (found.start() for found in re.finditer(r"\w+|\W", text)):
