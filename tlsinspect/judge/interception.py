@@ -6,7 +6,7 @@ The R rules: hints and proofs for people; each verdict stands as it is.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.words import finding, way
 from tlsinspect.model import Assessment, Authority, Finding, Route, Verdict
 
 ByRoute = Mapping[Route, Assessment]
@@ -27,11 +27,6 @@ def interception(assessments: Sequence[Assessment]) -> Iterator[Finding]:
     yield from _several(assessments)
     yield from _controls(assessments)
     yield from _pins(assessments)
-
-
-def way(route: Route) -> str:
-    """A route, for people."""
-    return f"through {route.proxy}" if route.proxy else "directly"
 
 
 def _extent(assessments: Sequence[Assessment], where: str) -> Iterator[Finding]:
@@ -61,7 +56,7 @@ def _several(assessments: Sequence[Assessment]) -> Iterator[Finding]:
 
 def _product(assessment: Assessment) -> str:
     product = assessment.attribution
-    return f"{product.product.partition(' (')[0]} ({product.confidence}) " if product else ""
+    return f"{product.name} ({product.confidence}) " if product else ""
 
 
 def _between_routes(hosts: Sequence[ByRoute]) -> Iterator[Finding]:
