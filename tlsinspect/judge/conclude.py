@@ -7,7 +7,7 @@ from tlsinspect.evidence.clockhints import hints
 from tlsinspect.evidence.peer import peer_of
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.findings import skew_findings, store_problems
+from tlsinspect.judge.findings import old_data, skew_findings, store_problems
 from tlsinspect.judge.interception import interception
 from tlsinspect.judge.values import local_values
 from tlsinspect.judge.words import day, enumerated, finding
@@ -57,11 +57,10 @@ def conclusions(
         *_authenticated(judged.assessments),
         *(finding(code, values) for code, values in notes),
     ]
-    portal = next((r for r in reached if r.portal and r.listed), None)
-    if portal is not None:
+    if context.portal:
         # Nothing else on this network is as it will be once somebody has signed in.
-        return (*found, finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"}))
-    return (*found, *_port_80(judged, reached), *_data(context), *_defects(context))
+        return (*found, finding("portal-on-network", {"portal": context.portal}))
+    return (*found, *_port_80(judged, reached), *old_data(context.trust, context.bounds.best), *_defects(context))
 
 
 def _asked_time(context: Context) -> Iterator[Finding]:
@@ -127,10 +126,3 @@ def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Findin
 def _defects(context: Context) -> Iterator[Finding]:
     for defect in context.evidence.defects[:1]:
         yield finding("asking-failed", {"defect": defect})
-
-
-def _data(context: Context) -> Iterator[Finding]:
-    now = context.bounds.best
-    if context.trust.is_old(now):
-        age = {"data_date": context.trust.facts.date, "data_age": str(context.trust.age_days(now))}
-        yield finding("trust-data-old", age)

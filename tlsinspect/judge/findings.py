@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, default_at, is_portal_key
@@ -16,9 +17,10 @@ from tlsinspect.evidence.truststores import Stores, signers
 from tlsinspect.evidence.whereabouts import whereabouts
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
-from tlsinspect.judge.values import REASONS, local_values, product_name
+from tlsinspect.judge.values import local_values
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (
+    REASONS,
     Attribution,
     Authority,
     Finding,
@@ -29,6 +31,7 @@ from tlsinspect.model import (
     RevocationStatus,
     Verdict,
 )
+from tlsinspect.trust import Trust
 
 REVERSE_ZONE = ".1e100.net"  # where Google names its addresses
 _OLD_PROTOCOLS = {"SSLv3", "TLSv1", "TLSv1.1"}
@@ -98,7 +101,7 @@ def _product(suspects: Suspects, words: Mapping[str, str]) -> Iterator[Finding]:
         if named.id == "gen-untrusted":
             yield finding("upstream-untrusted", {}, words)
     if shaped is not None:
-        yield finding("fingerprint-match", {**_row_values(shaped), "product": product_name(shaped)})
+        yield finding("fingerprint-match", {**_row_values(shaped), "product": shaped.name})
 
 
 def _row_values(product: Attribution) -> dict[str, str]:
@@ -298,8 +301,8 @@ def _run(decision: Decision, established: Established, context: Context, words: 
         yield from clock_findings(context)
     if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
         yield finding("portal-on-network", {}, words)
-    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best):
-        yield finding("trust-data-old", {}, words)
+    if facts.authority is Authority.GOOGLE:
+        yield from old_data(context.trust, context.bounds.best)
 
 
 def skew_findings(context: Context) -> Iterator[Finding]:
@@ -314,6 +317,12 @@ def clock_findings(context: Context) -> Iterator[Finding]:
     yield from skew_findings(context)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})
+
+
+def old_data(trust: Trust, now: datetime) -> Iterator[Finding]:
+    """That the trust data was made long ago, where it was."""
+    if trust.is_old(now):
+        yield finding("trust-data-old", {"data_date": trust.facts.date, "data_age": str(trust.age_days(now))})
 
 
 def store_problems(stores: Stores) -> Iterator[Finding]:

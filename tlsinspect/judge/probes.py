@@ -9,7 +9,7 @@ from tlsinspect.certificate import title_of
 from tlsinspect.evidence.names import claims
 from tlsinspect.evidence.path import Path, Signer
 from tlsinspect.evidence.sighting import Sighting
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.words import finding, way
 from tlsinspect.model import Authority, Finding, Route
 
 _MADE_UP = {"random-sni": "minted-for-random-name", "no-such-host": "minted-for-nonexistent-host"}
@@ -41,7 +41,7 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
     for sighting in sightings:
         routes.setdefault(sighting.seen.route, []).append(sighting)
     for route, probed in routes.items():
-        where = f"through {route.proxy}" if route.proxy else "on the direct way"
+        where = way(route)
         for sighting in probed:
             path = _unvouched(sighting)
             if path is not None and minted([sighting]):

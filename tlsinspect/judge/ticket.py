@@ -14,8 +14,8 @@ from tlsinspect.judge import Judged
 from tlsinspect.judge.advice import asked, is_well
 from tlsinspect.judge.conclude import BLOCKED, on_this_machine
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.values import expected, product_name
-from tlsinspect.judge.words import day, fill, wording
+from tlsinspect.judge.values import expected
+from tlsinspect.judge.words import day, fill, routes_taken, wording
 from tlsinspect.model import Assessment, Endpoint, Reachability, Verdict
 
 LONGEST_LIST = 200  # names in one sentence; the report has them all
@@ -42,9 +42,8 @@ def _opening(judged: Judged, reached: Sequence[Reachability], started: datetime)
     bounds = judged.context.bounds
     if not bounds.exact:
         started += bounds.best - bounds.local
-    taken = [*(a.route for a in judged.assessments), *(r.route for r in reached)]
-    routes = dict.fromkeys(f"through {route.proxy}" if route.proxy else "direct" for route in taken)
-    return fill(wording()["ticket"]["opening"], {"when": day(started), "route": tuple(routes)})
+    routes = routes_taken([*(a.route for a in judged.assessments), *(r.route for r in reached)])
+    return fill(wording()["ticket"]["opening"], {"when": day(started), "route": routes})
 
 
 def _section(ask: str, found: Sequence[Assessment], context: Context) -> Iterator[str]:
@@ -77,7 +76,7 @@ def _presented(alike: Sequence[Assessment], context: Context) -> str:
 
 
 def _product(a: Assessment) -> str:
-    return f" (by its names {product_name(a.attribution)}, {a.attribution.confidence})" if a.attribution else ""
+    return f" (by its names {a.attribution.name}, {a.attribution.confidence})" if a.attribution else ""
 
 
 def _fingerprint(a: Assessment) -> tuple[str, str]:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from tlsinspect.judge.rules import WORST_FIRST
-from tlsinspect.judge.values import REASONS
 from tlsinspect.judge.words import finding
-from tlsinspect.model import Assessment, Authority, Finding, Observation, Verdict
+from tlsinspect.model import REASONS, Assessment, Authority, Finding, Observation, Verdict
 
 # Servers need not speak every version, nor have a certificate of every kind: no certificate there says nothing of them.
 _MAY_FAIL = {"tls1.2", "tls1.3", "rsa", "ecdsa"}

@@ -6,35 +6,8 @@ from tlsinspect.evidence.clock import skew
 from tlsinspect.http1 import Head
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.words import day, skew_sentence, span
-from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Listener, Observation, Reason, Revocation
+from tlsinspect.model import REASONS, Attribution, Authority, Basis, Endpoint, Listener, Observation, Reason, Revocation
 
-# What a reason means, for people. `{detail}` of a failure is added where it says more.
-REASONS: dict[Reason, str] = {
-    Reason.NAME_NOT_FOUND: "no such name",
-    Reason.DNS_FAILED: "the DNS server gave no answer",
-    Reason.REFUSED: "connection refused",
-    Reason.NO_ROUTE: "no route to the address",
-    Reason.TIMEOUT: "no answer in time",
-    Reason.RESET: "connection reset",
-    Reason.CLOSED: "connection closed",
-    Reason.PROXY_AUTH_REQUIRED: "the proxy asks for credentials",
-    Reason.PROXY_DENIED: "the proxy refuses",
-    Reason.PROXY_REDIRECT: "the proxy redirects elsewhere",
-    Reason.PROXY_PORTAL: "the proxy asks to sign in to the network",
-    Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
-    Reason.PROXY_NOT_HTTP: "the proxy's answer is not HTTP",
-    Reason.PROXY_ANSWER_TOO_LONG: "the proxy's answer does not end",
-    Reason.PROXY_NOT_SOCKS: "the proxy's answer is not SOCKS5",
-    Reason.PROXY_TLS: "no TLS session with the proxy itself",
-    Reason.PROXY_UNSUPPORTED: "tlsinspect does not speak this kind of proxy",
-    Reason.PROXY_SCRIPT: "the proxy script names no way",
-    Reason.NOT_TLS: "not TLS",
-    Reason.ALERT: "TLS alert",
-    Reason.TLS_ERROR: "TLS error",
-    Reason.CERTIFICATE_UNREADABLE: "unreadable certificate",
-    Reason.CANCELLED: "interrupted",
-    Reason.INTERNAL: "a defect of tlsinspect",
-}
 _SIGNERS = {
     "google": "signed by Google's authority, which serves other customers too",
     "google-intermediate": "signed by Google's authority, which serves other customers too",
@@ -132,11 +105,10 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
 def _product_values(product: Attribution | None) -> dict[str, str]:
     if product is None:
         return {"by": "", "in_product": ""}
-    name = product_name(product)
     return {
-        "by": f" by {name} ({product.confidence})",
-        "in_product": f" in {name}",
-        "product": name,
+        "by": f" by {product.name} ({product.confidence})",
+        "in_product": f" in {product.name}",
+        "product": product.name,
         "confidence": product.confidence,
         "matched": product.matched,
     }
@@ -148,11 +120,6 @@ def local_values(listener: Listener) -> dict[str, str]:
     if listener.program is None:
         return {"peer": peer, "program": "a program that the system does not name"}
     return {"peer": peer, "program": listener.program, "pid": str(listener.pid)}
-
-
-def product_name(product: Attribution) -> str:
-    """Its name, without the catalogue's remark on versions."""
-    return product.product.partition(" (")[0]
 
 
 def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:
