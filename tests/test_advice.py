@@ -183,7 +183,7 @@ def test_the_ticket_has_all_that_is_needed(report: Report) -> None:
     assert ticket.index(exempt) < ticket.index(allow) < ticket.index(explain)
     assert f"{ZSCALER}:443, {SECOND}:443" in ticket
     assert f"{DEAF}:443" in ticket
-    assert "Zscaler Internet Access, likely" in ticket
+    assert "(likely Zscaler Internet Access)" in ticket
     assert "no signature leads from it to a Google root" in ticket
     assert f"{report.started:%Y-%m-%d}" in ticket.splitlines()[0]
     assert "direct" in ticket.splitlines()[0]

@@ -14,11 +14,12 @@ from tlsinspect.evidence.crosshost import Foreign, issuer_of, shared_keys
 from tlsinspect.evidence.fingerprints import Shape, attribute_shape
 from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
+from tlsinspect.evidence.names import Claim
 from tlsinspect.evidence.path import Path, readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
 from tlsinspect.evidence.truststores import intercepting_roots
 from tlsinspect.judge.advice import case_of, remedy
-from tlsinspect.judge.establish import Context, Established, establish
+from tlsinspect.judge.establish import Context, Established, claim, establish
 from tlsinspect.judge.findings import Suspects, findings
 from tlsinspect.judge.probes import minted, probe_findings
 from tlsinspect.judge.rules import decide
@@ -28,6 +29,7 @@ from tlsinspect.judge.words import explanation
 from tlsinspect.model import (
     Assessment,
     Attribution,
+    Confidence,
     Endpoint,
     Failure,
     Finding,
@@ -38,6 +40,7 @@ from tlsinspect.model import (
     Verdict,
 )
 from tlsinspect.text import one_line
+from tlsinspect.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def judge_run(
         context,
         bounds=bounds_of(telling, context),
         hints=hints_of(telling, context),
-        shared=shared_keys(_foreign(everything)),
+        shared=shared_keys(_foreign(everything, context.trust)),
         minted=minted(probes),
     )
     assessments = tuple(together([_assess_safely(s, context) for s in each]) for each in sightings)
@@ -107,9 +110,17 @@ def _failed(endpoint: Endpoint, seen: Observation, defect: Exception, context: C
     return Sighting(endpoint, replace(seen, failure=failure), None, context.basis)
 
 
-def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
+def _foreign(sightings: Sequence[Sighting], trust: Trust) -> list[Foreign]:
     return [
-        Foreign(s.endpoint.host, s.path.signing_keys, s.path.leaf.spki_sha256, issuer_of(s.path.leaf), s.path.complete)
+        Foreign(
+            s.endpoint.host,
+            s.path.signing_keys,
+            s.path.leaf.spki_sha256,
+            issuer_of(s.path.leaf),
+            complete=s.path.complete,
+            claimed=claim(s, s.path, trust) in (Claim.CLAIMED, Claim.CN_ONLY),
+            held=s.seen.tls is not None and s.seen.tls.completed,
+        )
         for s in sightings
         if s.path is not None and s.path.foreign
     ]
@@ -164,7 +175,10 @@ def _attributions(
     named = attribute(chain, context.trust, path)
     if not established.facts.foreign:
         return named, None
-    return named, attribute_shape(Shape(_as_sent(chain, seen.tls), seen), context.trust)
+    shaped = attribute_shape(Shape(_as_sent(chain, seen.tls), seen), context.trust)
+    if named is not None and shaped is not None and named.id != shaped.id:
+        named = replace(named, confidence=Confidence.WEAK)  # somebody gave his proxy another's name
+    return named, shaped
 
 
 def _as_sent(chain: Sequence[Certificate], tls: Tls) -> tuple[Certificate, ...]:

@@ -97,7 +97,9 @@ def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
     hosts = [
         a.endpoint.host
         for a in for_the_client
-        if a.endpoint.authority is Authority.GOOGLE and any(f.code == "proxy-authenticated" for f in a.findings)
+        if a.verdict is Verdict.GENUINE
+        and a.endpoint.authority is Authority.GOOGLE
+        and any(f.code == "proxy-authenticated" for f in a.findings)
     ]
     if hosts:
         yield finding("authenticated-proxy", {"hosts": ", ".join(hosts), "n": str(len(hosts))})

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import finding
-from tlsinspect.model import REASONS, Assessment, Authority, Finding, Observation, Verdict
+from tlsinspect.model import REASONS, Assessment, Authority, Finding, Observation, Reason, Verdict
 
 # Servers need not speak every version, nor have a certificate of every kind: no certificate there says nothing of them.
 _MAY_FAIL = {"tls1.2", "tls1.3", "rsa", "ecdsa"}
@@ -24,6 +24,8 @@ def _counts(assessment: Assessment) -> bool:
     seen = assessment.observations[0]
     if seen.slice == "no-sni":
         return assessment.verdict is Verdict.INTERCEPTED
+    if seen.slice and seen.failure is not None and seen.failure.reason is Reason.NO_ROUTE:
+        return False  # this machine has no way to that address, as one without IPv6 has not
     return seen.slice not in _MAY_FAIL or bool(seen.tls and seen.tls.chain)
 
 

@@ -29,6 +29,7 @@ def values(
     return {
         "host": endpoint.host,
         "port": str(endpoint.port),
+        "place": f"{bracketed(endpoint.host)}:{endpoint.port}",
         "proxy": seen.route.proxy or "script",  # without a proxy only a script that names none is spoken of
         "check_proxy": _check_proxy(endpoint, seen),
         "resolves": _resolves(endpoint, seen, context),
@@ -94,9 +95,11 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
     failure, proxy = seen.failure, seen.proxy
     status = str(proxy.status) if proxy else ""
     words = REASONS[failure.reason] if failure else ""
+    detail = f"{words} ({failure.detail})" if failure and failure.detail else words
     return {
         "reason": words,
-        "detail": f"{words} ({failure.detail})" if failure and failure.detail else words,
+        "detail": ", ".join(filter(None, (detail, seen.slice))),
+        "what_came": f"an HTTP answer with status {answer.status} came" if answer else "something else came",
         "status": str(answer.status) if answer else status,
         "schemes": ", ".join(proxy.schemes) if proxy and proxy.schemes else "of a kind it does not name",
     }

@@ -82,7 +82,7 @@ def render(report: Report, title: str, console: Console, *, verbose: bool = Fals
 
 
 def _headline(report: Report, title: str) -> Text:
-    tls, plain = len(report.assessments), len(report.reachability)
+    tls, plain = len({(a.endpoint.host, a.endpoint.port) for a in report.assessments}), len(report.reachability)
     counts = f"{tls} host{'s' if tls != 1 else ''} over TLS" + (f", {plain} on plain HTTP" if plain else "")
     routes = routes_taken([*(a.route for a in report.assessments), *(r.route for r in report.reachability)])
     return Text(f"{printable(title)} · {counts} · {', '.join(routes)} · roots of {report.trust.date}", style="bold")
