@@ -7,7 +7,7 @@ as a whole.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -176,8 +176,8 @@ class Run:
         """Ask what only somebody on the way would answer, where `sighting` was made."""
         known = (Ways.only(p) for ways in await self._ways(sighting.endpoint) for p in ways.proxies)
         ways = next((w for w in known if w.route(w.proxies[0]).proxy == sighting.seen.route.proxy), Ways())
-        for seen in await probe(sighting.endpoint, ways, self.settings):
-            self.probed.append(Observed(_asked_for(sighting.endpoint, seen), (seen,)))
+        asked = await probe(sighting.endpoint, ways, self.settings)
+        self.probed += [Observed(endpoint, (seen,)) for endpoint, seen in asked]
 
     async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
         """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
@@ -433,13 +433,6 @@ async def scan_async(targets: Sequence[str] | None = None, **options: Unpack[Opt
 
 def _cancelled(seen: Observation) -> bool:
     return seen.failure is not None and seen.failure.reason is Reason.CANCELLED
-
-
-def _asked_for(endpoint: Endpoint, seen: Observation) -> Endpoint:
-    """The endpoint a probe was made of: itself, or the name that was made up."""
-    if seen.host == endpoint.host:
-        return endpoint
-    return replace(endpoint, host=seen.host, authority=Authority.PUBLIC, rows=())
 
 
 MAX_PROBED = 4  # on each route

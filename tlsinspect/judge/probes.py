@@ -5,6 +5,7 @@ Findings of the run, one route each. They corroborate: no verdict rests on them.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tlsinspect.asked import Asked
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.names import claims
 from tlsinspect.evidence.path import Path, Signer
@@ -12,7 +13,7 @@ from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.judge.words import finding, way
 from tlsinspect.model import Authority, Finding, Route
 
-_MADE_UP = {"random-sni": "minted-for-random-name", "no-such-host": "minted-for-nonexistent-host"}
+_MADE_UP = {Asked.RANDOM_SNI: "minted-for-random-name", Asked.NO_SUCH_HOST: "minted-for-nonexistent-host"}
 
 
 def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
@@ -46,8 +47,8 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
             path = _unvouched(sighting)
             if path is not None and minted([sighting]):
                 values = {"name": sighting.seen.server_name or "", "issuer": title_of(path.leaf.issuer)}
-                yield finding(_MADE_UP[sighting.seen.slice], {**values, "where": where})
-        hosts = dict.fromkeys(s.endpoint.host for s in probed if s.seen.slice != "no-such-host")
+                yield finding(_MADE_UP[Asked(sighting.seen.slice)], {**values, "where": where})
+        hosts = dict.fromkeys(s.endpoint.host for s in probed if s.seen.slice != Asked.NO_SUCH_HOST)
         said: dict[str, list[str]] = {}
         for host in hosts:
             for code in _of_host({s.seen.slice: s for s in probed if s.endpoint.host == host}):
@@ -60,13 +61,13 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
 def _of_host(answers: Mapping[str, Sighting]) -> Iterator[str]:
     """What comes of asking one host in ways that a server of today answers alike."""
     by = {asked: _signer(sighting.path) for asked, sighting in answers.items()}
-    if {"large-hello", "small-hello"} <= set(by) and by["large-hello"] != by["small-hello"]:
+    if {Asked.LARGE_HELLO, Asked.SMALL_HELLO} <= set(by) and by[Asked.LARGE_HELLO] != by[Asked.SMALL_HELLO]:
         yield "hello-changes-answer"
     if any(sighting.endpoint.authority is not Authority.GOOGLE for sighting in answers.values()):
         return  # what others serve is not known
-    if by.get("rsa") and "ecdsa" in by and not by["ecdsa"]:
+    if by.get(Asked.RSA) and Asked.ECDSA in by and not by[Asked.ECDSA]:
         yield "ecdsa-refused"
-    h2 = answers["h2"].seen.tls if "h2" in answers else None
+    h2 = answers[Asked.H2].seen.tls if Asked.H2 in answers else None
     if h2 is not None and h2.completed and h2.alpn != "h2":
         yield "alpn-h2-refused"
 

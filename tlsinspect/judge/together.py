@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from tlsinspect.asked import Asked
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import finding
 from tlsinspect.model import REASONS, Assessment, Authority, Finding, Observation, Verdict
 
 # Servers need not speak every version, nor have a certificate of every kind: no certificate there says nothing of them.
-_MAY_FAIL = {"tls1.2", "tls1.3", "rsa", "ecdsa"}
+_MAY_FAIL = {Asked.TLS_1_2, Asked.TLS_1_3, Asked.RSA, Asked.ECDSA}
 
 
 def together(each: Sequence[Assessment]) -> Assessment:
@@ -22,7 +23,7 @@ def together(each: Sequence[Assessment]) -> Assessment:
 def _counts(assessment: Assessment) -> bool:
     """Whether this way of asking must give the same answer as the usual one."""
     seen = assessment.observations[0]
-    if seen.slice == "no-sni":
+    if seen.slice == Asked.NO_SNI:
         return assessment.verdict is Verdict.INTERCEPTED
     return seen.slice not in _MAY_FAIL or bool(seen.tls and seen.tls.chain)
 
@@ -72,11 +73,13 @@ def _uncounted(others: Sequence[Assessment]) -> Iterator[Finding]:
     failed = {a.observations[0].slice for a in others}
     for assessment in others:
         seen = assessment.observations[0]
-        if seen.slice == "no-sni":
+        if seen.slice == Asked.NO_SNI:
             said = f"{assessment.verdict}, issued by {assessment.issuer_title or 'nobody'}"
             yield finding("no-sni-answer", {"answer": said})
         elif seen.failure is not None:
             google = assessment.endpoint.authority is Authority.GOOGLE
-            code = "ecdsa-refused" if google and seen.slice == "ecdsa" and "rsa" not in failed else "slice-failed"
+            code = (
+                "ecdsa-refused" if google and seen.slice == Asked.ECDSA and Asked.RSA not in failed else "slice-failed"
+            )
             values = {"slice": seen.slice, "reason": REASONS[seen.failure.reason]}
             yield finding(code, values, {"hosts": seen.host})
