@@ -78,8 +78,7 @@ def _uncounted(others: Sequence[Assessment]) -> Iterator[Finding]:
             yield finding("no-sni-answer", {"answer": said})
         elif seen.failure is not None:
             google = assessment.endpoint.authority is Authority.GOOGLE
-            code = (
-                "ecdsa-refused" if google and seen.slice == Asked.ECDSA and Asked.RSA not in failed else "slice-failed"
-            )
+            refused = google and seen.slice == Asked.ECDSA and Asked.RSA not in failed
+            code = "ecdsa-refused" if refused else "slice-failed"
             values = {"slice": seen.slice, "reason": REASONS[seen.failure.reason]}
             yield finding(code, values, {"hosts": seen.host})
