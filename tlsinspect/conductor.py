@@ -442,9 +442,10 @@ def _representatives(sightings: Sequence[Sighting]) -> list[Sighting]:
     """Whom to probe: on each route one host of each foreign signer, else one host at all."""
     routes: dict[Route, dict[str, Sighting]] = {}
     for s in sightings:
-        if s.path is None or not s.path.certificates or not s.seen.connections:
+        path = s.readable_path
+        if path is None or not s.seen.connections:
             continue
-        signer = text_of(s.path.leaf.issuer) if s.path.foreign else ""
+        signer = text_of(path.leaf.issuer) if path.foreign else ""
         routes.setdefault(s.seen.route, {}).setdefault(signer, s)
     chosen = []
     for found in routes.values():

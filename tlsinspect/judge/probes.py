@@ -32,8 +32,8 @@ def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
 
 def _unvouched(sighting: Sighting) -> Path | None:
     """The path where it leads to nobody known, whatever the issuer calls itself."""
-    path = sighting.path
-    return path if path is not None and path.certificates and not path.anchored else None
+    path = sighting.readable_path
+    return path if path is not None and not path.anchored else None
 
 
 def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
 
 def _of_host(answers: Mapping[str, Sighting]) -> Iterator[str]:
     """What comes of asking one host in ways that a server of today answers alike."""
-    by = {asked: _signer(sighting.path) for asked, sighting in answers.items()}
+    by = {asked: _signer(sighting) for asked, sighting in answers.items()}
     if {Asked.LARGE_HELLO, Asked.SMALL_HELLO} <= set(by) and by[Asked.LARGE_HELLO] != by[Asked.SMALL_HELLO]:
         yield "hello-changes-answer"
     if any(sighting.endpoint.authority is not Authority.GOOGLE for sighting in answers.values()):
@@ -72,6 +72,7 @@ def _of_host(answers: Mapping[str, Sighting]) -> Iterator[str]:
         yield "alpn-h2-refused"
 
 
-def _signer(path: Path | None) -> Signer | None:
+def _signer(sighting: Sighting) -> Signer | None:
     """Who signed what came, None where nothing did. Leaves may differ: a host has several."""
-    return path.signer if path is not None and path.certificates else None
+    path = sighting.readable_path
+    return path.signer if path is not None else None

@@ -12,7 +12,7 @@ from tlsinspect.model import REASONS, Assessment, Authority, Finding, Observatio
 _MAY_FAIL = {Asked.TLS_1_2, Asked.TLS_1_3, Asked.RSA, Asked.ECDSA}
 
 
-def together(each: Sequence[Assessment]) -> Assessment:
+def merged(each: Sequence[Assessment]) -> Assessment:
     """The assessments of each observation by itself, the usual way first, as one."""
     counted = [a for a in each if _counts(a)] or list(each[:1])
     worst = min(counted, key=lambda a: WORST_FIRST.index(a.verdict))

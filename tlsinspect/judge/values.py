@@ -123,8 +123,8 @@ def local_values(listener: Listener) -> dict[str, str]:
 
 
 def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:
-    path, found = established.path, established.listed
-    if path is None or not path.certificates:
+    path, found = established.readable_path, established.listed
+    if path is None:
         detail = seen.failure.detail if seen.failure else ""
         return {"defect_clause": f" ({detail})" if detail else ""}
     leaf = path.leaf
@@ -165,8 +165,8 @@ def _likelier(established: Established) -> str:
 
 
 def _proof(established: Established, context: Context) -> str:
-    path, facts = established.path, established.facts
-    if path is None or not path.certificates:
+    path, facts = established.readable_path, established.facts
+    if path is None:
         return ""
     trail = " › ".join(c.title for c in path.certificates[1:])
     left = span(path.not_after - context.bounds.best)
