@@ -106,7 +106,7 @@ def _route(
     url: str, host: str, tls: bool, environment: Mapping[str, str], system: Sequence[systemproxy.ProxySettings]
 ) -> TriedRoute:
     """The way ``--proxy auto`` would go. A script is only named: to have it would be to ask the network."""
-    used = next((settings for settings in system if not settings.empty), None)
+    used = systemproxy.in_use(system)
     try:
         if from_environment(environment) is None and used is not None and used.script:
             return TriedRoute(url, Route(None, f"as {used.said} ({used.origin}) says, which was not asked"))

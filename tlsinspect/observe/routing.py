@@ -64,8 +64,8 @@ def _script(place: str) -> Script:
 
 
 def _of_system(found: Sequence[ProxySettings]) -> Routing:
-    """The first settings that say anything count; that others say something else is worth a note."""
-    used = next((settings for settings in found if not settings.empty), None)
+    """By the settings in use; that others say something else is worth a note."""
+    used = systemproxy.in_use(found)
     notes: list[Note] = [("proxy-autodetect", {"origin": each.origin}) for each in found if each.search]
     if used is None:
         return Routing(notes=tuple(notes[:1]))

@@ -7,7 +7,7 @@ means is found by functions that any system can run.
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,11 @@ class ProxySettings:
         if self.script:
             return f"the script {shown(self.script)}"
         return shown(", ".join(dict.fromkeys(self.proxies.values()))) or "no proxy"
+
+
+def in_use(found: Iterable[ProxySettings]) -> ProxySettings | None:
+    """The first that say anything: they count."""
+    return next((settings for settings in found if not settings.empty), None)
 
 
 # -- Windows --------------------------------------------------------------------------------------------------------
