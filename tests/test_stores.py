@@ -602,10 +602,10 @@ def test_openssl_takes_a_file_and_a_folder() -> None:
 
 def test_what_could_not_be_read_is_not_known() -> None:
     stores = linux(["os", "PIP_CERT"], PIP_CERT="No such file")
-    assert stores.verdict_of("pip", ["os"]) is None
-    assert stores.verdict_of("Java", ["os"]) is None
-    assert stores.verdict_of("git", ["os"]) is True
-    assert stores.verdict_of("gcloud", ["os"]) is False
+    assert stores.trusts("pip", ["os"]) is None
+    assert stores.trusts("Java", ["os"]) is None
+    assert stores.trusts("git", ["os"]) is True
+    assert stores.trusts("gcloud", ["os"]) is False
 
 
 # -- what the judge makes of it -------------------------------------------------------------------------------------

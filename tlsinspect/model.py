@@ -258,7 +258,7 @@ class Observation:
     started: datetime  # local clock
     stage: Stage
     attempt: int = 1
-    slice: str = ""  # what was asked otherwise than usual: see observe/slices.py and observe/probes.py
+    slice: str = ""  # what was asked otherwise than usual: see asked.py
     server_name: str | None = None  # sent in the handshake (SNI)
     addresses: tuple[str, ...] = ()  # as resolved
     address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)

@@ -11,7 +11,7 @@ from tlsinspect.judge.rules import INCIDENTS
 from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Advice, Assessment, Attribution, Endpoint, Verdict
 
-ASKS = ("", "exempt", "allow", "incident", "explain")
+ASKS = ("incident", "exempt", "allow", "explain")  # what a ticket asks for, in this order
 TARGETS = "targets"  # the profile of hosts that were named one by one
 
 
@@ -96,7 +96,7 @@ def _for_clients_in(case: Case) -> tuple[tuple[str, Remedy], ...]:
 
 
 def asked(assessment: Assessment) -> str:
-    """What a ticket about an assessment asks for: one of ASKS."""
+    """What a ticket about an assessment asks for: one of ASKS, or nothing."""
     return remedy_for(_case(assessment)).ask
 
 

@@ -70,10 +70,11 @@ def _asked_time(context: Context) -> Iterator[Finding]:
 
 def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
     """Which programs notice the interception, and which do not: authorities that fare alike in one sentence."""
-    for code, programs in (("silent-interception", "trusting"), ("breaking-interception", "failing")):
+    silent, breaking = [(r.trusting, r.title) for r in roots], [(r.failing, r.title) for r in roots]
+    for code, found in (("silent-interception", silent), ("breaking-interception", breaking)):
         alike: dict[tuple[str, ...], list[str]] = {}
-        for root in roots:
-            alike.setdefault(getattr(root, programs), []).append(root.title)
+        for clients, title in found:
+            alike.setdefault(clients, []).append(title)
         for clients, titles in alike.items():
             if clients:
                 values = {"authorities": enumerated([f'"{t}"' for t in titles], 3), "clients": enumerated(clients, 20)}

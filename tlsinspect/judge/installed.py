@@ -18,7 +18,7 @@ MOST_NAMES = 12  # in one sentence
 ACTED_ON = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)  # of a finding that calls for a person
 
 
-def foreign(stores: Stores, trust: Trust, shipped: frozenset[str]) -> list[Certificate]:
+def strangers(stores: Stores, trust: Trust, shipped: frozenset[str]) -> list[Certificate]:
     """Every certificate of the stores that is no public root and did not come with the system, each once; whatever
     came with the system counts when its key is listed."""
     public = trust.public.keys | trust.google.keys | trust.alternate.keys | trust.historical.keys

@@ -5,6 +5,7 @@ Findings of the run, one route each. They corroborate: no verdict rests on them.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tlsinspect.asked import Asked
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.names import claims
 from tlsinspect.evidence.path import Path, Signer
@@ -12,7 +13,7 @@ from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.judge.words import finding, way
 from tlsinspect.model import Authority, Finding, Reason, Route
 
-_MADE_UP = {"random-sni": "minted-for-random-name", "no-such-host": "minted-for-nonexistent-host"}
+_MADE_UP = {Asked.RANDOM_SNI: "minted-for-random-name", Asked.NO_SUCH_HOST: "minted-for-nonexistent-host"}
 
 
 def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
@@ -32,8 +33,8 @@ def minted(sightings: Iterable[Sighting]) -> dict[str, str]:
 def _made_up(sighting: Sighting) -> Path | None:
     """The path of a certificate that was made for a made-up name: it leads to nobody known, claims the very name, and
     whoever sent it holds its key. Many servers answer any name with the one certificate they have."""
-    path, seen = sighting.path, sighting.seen
-    if path is None or not path.certificates or path.anchored or seen.slice not in _MADE_UP or not seen.server_name:
+    path, seen = sighting.readable_path, sighting.seen
+    if path is None or path.anchored or seen.slice not in _MADE_UP or not seen.server_name:
         return None
     held = seen.tls is not None and seen.tls.completed
     return path if held and claims(path.leaf, seen.server_name) else None
@@ -41,7 +42,7 @@ def _made_up(sighting: Sighting) -> Path | None:
 
 def _between(sighting: Sighting) -> bool:
     """Whether it surely was not the host itself: Google would not, and a host that cannot exist did not."""
-    return sighting.endpoint.authority is Authority.GOOGLE or sighting.seen.slice == "no-such-host"
+    return sighting.endpoint.authority is Authority.GOOGLE or sighting.seen.slice == Asked.NO_SUCH_HOST
 
 
 def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
@@ -55,8 +56,8 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
             path = _made_up(sighting)
             if path is not None:
                 values = {"name": sighting.seen.server_name or "", "issuer": title_of(path.leaf.issuer), "where": where}
-                yield finding(_MADE_UP[sighting.seen.slice], values, proven=_between(sighting))
-        hosts = dict.fromkeys(s.endpoint.host for s in probed if s.seen.slice != "no-such-host")
+                yield finding(_MADE_UP[Asked(sighting.seen.slice)], values, proven=_between(sighting))
+        hosts = dict.fromkeys(s.endpoint.host for s in probed if s.seen.slice != Asked.NO_SUCH_HOST)
         said: dict[str, list[str]] = {}
         for host in hosts:
             for code in _of_host({s.seen.slice: s for s in probed if s.endpoint.host == host}):
@@ -68,15 +69,15 @@ def probe_findings(sightings: Sequence[Sighting]) -> Iterator[Finding]:
 
 def _of_host(answers: Mapping[str, Sighting]) -> Iterator[str]:
     """What comes of asking one host in ways that a server of today answers alike."""
-    by = {asked: _signer(sighting.path) for asked, sighting in answers.items()}
-    hellos = [answers[asked] for asked in ("large-hello", "small-hello") if asked in answers]
-    if len(hellos) == 2 and all(map(_answered, hellos)) and len({_signer(each.path) for each in hellos}) > 1:
+    by = {asked: _signer(sighting) for asked, sighting in answers.items()}
+    hellos = [answers[asked] for asked in (Asked.LARGE_HELLO, Asked.SMALL_HELLO) if asked in answers]
+    if len(hellos) == 2 and all(map(_answered, hellos)) and len(set(map(_signer, hellos))) > 1:
         yield "hello-changes-answer"
     if any(sighting.endpoint.authority is not Authority.GOOGLE for sighting in answers.values()):
         return  # what others serve is not known
-    if by.get("rsa") and "ecdsa" in by and not by["ecdsa"]:
+    if by.get(Asked.RSA) and Asked.ECDSA in by and not by[Asked.ECDSA]:
         yield "ecdsa-refused"
-    h2 = answers["h2"].seen.tls if "h2" in answers else None
+    h2 = answers[Asked.H2].seen.tls if Asked.H2 in answers else None
     if h2 is not None and h2.completed and h2.alpn != "h2":
         yield "alpn-h2-refused"
 
@@ -84,12 +85,13 @@ def _of_host(answers: Mapping[str, Sighting]) -> Iterator[str]:
 def _answered(sighting: Sighting) -> bool:
     """Whether somebody answered, if only to end it: silence says nothing, for anybody is slow once."""
     failure = sighting.seen.failure
-    return bool(_signer(sighting.path)) or (failure is not None and failure.reason in _ENDED)
+    return bool(_signer(sighting)) or (failure is not None and failure.reason in _ENDED)
 
 
 _ENDED = (Reason.RESET, Reason.CLOSED, Reason.ALERT, Reason.TLS_ERROR)
 
 
-def _signer(path: Path | None) -> Signer | None:
+def _signer(sighting: Sighting) -> Signer | None:
     """Who signed what came, None where nothing did. Leaves may differ: a host has several."""
-    return path.signer if path is not None and path.certificates else None
+    path = sighting.readable_path
+    return path.signer if path is not None else None

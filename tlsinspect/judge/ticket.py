@@ -11,7 +11,7 @@ from tlsinspect.certificate import Certificate, text_of
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.evidence.path import readable
 from tlsinspect.judge import Judged
-from tlsinspect.judge.advice import asked, is_well
+from tlsinspect.judge.advice import ASKS, asked, is_well
 from tlsinspect.judge.conclude import BLOCKED, on_this_machine
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.values import expected
@@ -20,12 +20,11 @@ from tlsinspect.model import Assessment, Endpoint, Reachability, Route, Verdict
 
 LONGEST_LIST = 200  # names in one sentence; the report has them all
 EXPLAINED = 20  # hosts without a certificate of which it is said what came instead
-_ORDER = ("incident", "exempt", "allow", "explain")
 
 
 def ticket(judged: Judged, reached: Sequence[Reachability], started: datetime) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
-    asks: dict[str, list[Assessment]] = {ask: [] for ask in _ORDER}
+    asks: dict[str, list[Assessment]] = {ask: [] for ask in ASKS}
     for assessment in judged.assessments:
         if not is_well(assessment) and (ask := asked(assessment)):
             asks[ask].append(assessment)

@@ -1,10 +1,13 @@
 """The values that fill the sentences of `wording.toml`, as text."""
 
-from tlsinspect.certificate import title_of
+from tlsinspect.certificate import Certificate, title_of
 from tlsinspect.endpoints.target import bracketed, is_address
+from tlsinspect.evidence.catalogue import Listed
 from tlsinspect.evidence.clock import skew
+from tlsinspect.evidence.path import Path
 from tlsinspect.http1 import Head
 from tlsinspect.judge.establish import Context, Established
+from tlsinspect.judge.rules import Facts
 from tlsinspect.judge.words import day, skew_sentence, span
 from tlsinspect.model import REASONS, Attribution, Authority, Basis, Endpoint, Listener, Observation, Reason, Revocation
 
@@ -126,30 +129,48 @@ def local_values(listener: Listener) -> dict[str, str]:
 
 
 def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:
-    path, found = established.path, established.listed
-    if path is None or not path.certificates:
+    path = established.readable_path
+    if path is None:
         detail = seen.failure.detail if seen.failure else ""
         return {"defect_clause": f" ({detail})" if detail else ""}
-    leaf = path.leaf
-    names = [*leaf.dns_names, *leaf.ip_addresses] or [v for label, v in leaf.subject if label == "CN"]
     return {
-        "issuer": title_of(leaf.issuer),
-        "names": ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "no host at all",
-        "signer_words": _SIGNERS.get(path.signer, ""),
-        "claimed_authority": path.claimed_authority or "",
-        "anchor": path.certificates[-1].title,
-        "not_before": day(path.not_before if established.facts.proven else leaf.not_before),
-        "not_after": day(path.not_after if established.facts.proven else leaf.not_after),
-        "defect": path.defect or leaf.flaw or "the name stands in the common name alone",
-        "weak_key": leaf.weak_key or "",
+        **_leaf_values(path.leaf),
+        **_path_values(path, proven=established.facts.proven),
+        **_listed(established.listed),
         "likelier_words": _likelier(established),
-        "listed": found.name if found else "",
-        "incident": found.incident if found else "",
-        "proof": _proof(established, context),
-        "had_from": "; it was had from elsewhere" if path.completed else "",
+        "proof": _proof(path, established.facts, context),
         "false_log": next((t.log for t in established.timestamps if t.result == "invalid"), "unknown"),
         **_revoked(established),
     }
+
+
+def _leaf_values(leaf: Certificate) -> dict[str, str]:
+    names = [*leaf.dns_names, *leaf.ip_addresses] or [v for label, v in leaf.subject if label == "CN"]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return {
+        "issuer": title_of(leaf.issuer),
+        "names": ", ".join(names[:3]) + more or "no host at all",
+        "weak_key": leaf.weak_key or "",
+    }
+
+
+def _path_values(path: Path, *, proven: bool) -> dict[str, str]:
+    """Who signed, and for when: where nothing is proven the leaf speaks for itself alone."""
+    dated = path if proven else path.leaf
+    return {
+        "signer_words": _SIGNERS.get(path.signer, ""),
+        "claimed_authority": path.claimed_authority or "",
+        "anchor": path.certificates[-1].title,
+        "not_before": day(dated.not_before),
+        "not_after": day(dated.not_after),
+        "defect": path.defect or path.leaf.flaw or "the name stands in the common name alone",
+        "had_from": "; it was had from elsewhere" if path.completed else "",
+    }
+
+
+def _listed(found: Listed | None) -> dict[str, str]:
+    """Of a certificate or key that decides by itself."""
+    return {"listed": found.name, "incident": found.incident} if found else {"listed": "", "incident": ""}
 
 
 def _revoked(established: Established) -> dict[str, str]:
@@ -167,10 +188,7 @@ def _likelier(established: Established) -> str:
     return "a wrong clock is the likelier cause" if clock else "a certificate not renewed is the likelier cause"
 
 
-def _proof(established: Established, context: Context) -> str:
-    path, facts = established.path, established.facts
-    if path is None or not path.certificates:
-        return ""
+def _proof(path: Path, facts: Facts, context: Context) -> str:
     trail = " › ".join(c.title for c in path.certificates[1:])
     left = span(path.not_after - context.bounds.best)
     held = {"proven": "the server holds its key", "unproven": "recorded, so possession of its key is not shown"}
