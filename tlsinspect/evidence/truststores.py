@@ -168,7 +168,7 @@ def _completed(path: Path, sent: Store) -> Path:
     certificates = path.certificates
     while len(certificates) < MAX_LENGTH:
         above = sent.issuer_of(certificates[-1])
-        if above is None or above in certificates:
+        if above is None or above.spki_sha256 in {c.spki_sha256 for c in certificates}:
             break
         certificates = (*certificates, above)
     return replace(path, certificates=certificates)
