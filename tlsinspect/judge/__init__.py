@@ -93,7 +93,8 @@ def _roots(
         for s in each
         if s.path is not None and s.path.foreign
     ]
-    return intercepting_roots(found, context.stores)
+    foreign = [s.path for each in sightings for s in each if s.path is not None and s.path.foreign]
+    return intercepting_roots(found, context.stores, foreign)
 
 
 def _sight(endpoint: Endpoint, seen: Observation, context: Context) -> Sighting:
