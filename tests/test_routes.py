@@ -448,6 +448,7 @@ def test_google_s_client_fails_where_credentials_were_needed(roots: Path, google
     (said,) = (c for c in report.conclusions if c.code == "authenticated-proxy")
     assert (said.severity, said.values["n"]) == ("high", "4")
     assert "authenticated-proxy" not in {c.code for c in other.conclusions}
+    assert said.sentence in report.ticket, "somebody has to let them pass"
 
 
 # -- one way after the other -------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def conclusions(
         *_noticed(judged.roots),
         *_stores(judged),
         *skew_findings(context),
-        *_authenticated(judged.assessments),
+        *authenticated_proxy(judged.assessments),
         *(finding(code, values) for code, values in notes),
     ]
     if context.portal:
@@ -92,7 +92,7 @@ def _stores(judged: Judged) -> Iterator[Finding]:
     yield from store_problems(stores)
 
 
-def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
+def authenticated_proxy(assessments: Sequence[Assessment]) -> Iterator[Finding]:
     """Google's sync client has no credentials for a proxy: what this scan reached with them it does not reach."""
     for_the_client = [a for a in assessments if any(row.profile == _SYNC_CLIENT for row in a.endpoint.rows)]
     hosts = [

@@ -12,7 +12,7 @@ from tlsinspect.endpoints.target import bracketed
 from tlsinspect.evidence.path import readable
 from tlsinspect.judge import Judged
 from tlsinspect.judge.advice import ASKS, asked, is_well
-from tlsinspect.judge.conclude import BLOCKED, on_this_machine
+from tlsinspect.judge.conclude import BLOCKED, authenticated_proxy, on_this_machine
 from tlsinspect.judge.establish import Context
 from tlsinspect.judge.values import expected
 from tlsinspect.judge.words import day, fill, routes_taken, way, wording
@@ -29,6 +29,7 @@ def ticket(judged: Judged, reached: Sequence[Reachability], started: datetime) -
         if not is_well(assessment) and (ask := asked(assessment)):
             asks[ask].append(assessment)
     sentences = [s for ask, found in asks.items() if found for s in _section(ask, found, judged.context)]
+    sentences += [finding.sentence for finding in authenticated_proxy(judged.assessments)]
     sentences += _port_80(reached)
     if not sentences:
         return ""
