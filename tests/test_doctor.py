@@ -20,7 +20,7 @@ from tlsinspect.doctor import Examined, examine
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
 from tlsinspect.model import Diagnosis, Severity
-from tlsinspect.observe.systemproxy import Settings
+from tlsinspect.observe.systemproxy import ProxySettings
 from tlsinspect.report.as_json import document, schema
 from tlsinspect.report.diagnosis import render
 from tlsinspect.report.table import PlainConsole
@@ -238,7 +238,7 @@ def test_a_proxy_script_of_the_system_is_named_and_not_asked(look: Look, monkeyp
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         script = f"http://127.0.0.1:{server.getsockname()[1]}/proxy.pac"
-        monkeypatch.setattr("tlsinspect.doctor.systemproxy.read", lambda: [Settings("WinINET", script=script)])
+        monkeypatch.setattr("tlsinspect.doctor.systemproxy.read", lambda: [ProxySettings("WinINET", script=script)])
         found = look()
         with pytest.raises(BlockingIOError):
             server.accept()

@@ -137,6 +137,41 @@ def test_a_name_that_cannot_be_written_is_refused_before_anything_is_sent(name: 
     assert "--export-ca" in ended.err
 
 
+def test_the_result_is_not_overwritten(tmp_path: Path) -> None:
+    """Whatever way the same file is named: by another path, by a link, by another case where that is the same."""
+    result = tmp_path / "x.json"
+    (tmp_path / "folder").mkdir()
+    for there in (False, True):
+        if there:
+            result.write_text("old")
+            (tmp_path / "link").symlink_to(result)
+            (tmp_path / "hard").hardlink_to(result)
+        for name in [f"{tmp_path}/folder/../x.json", f"{tmp_path}/./x.json", *(["link", "hard"] if there else [])]:
+            file = str(tmp_path / name)
+            for words in (["-o", str(result), "--export-ca", file], ["-o", file, "--export-ca", str(result)]):
+                ended = run("scan", "a.test", *words)
+                assert (ended.status, ended.out) == (2, "")
+                assert "both name" in ended.err
+    assert result.read_text() == "old"
+
+
+def test_redaction_does_not_touch_the_file(company: pki.Authority, roots: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    ended = scan({HOST: company.issue([HOST], send_root=True)}, roots, file, "--redact", "--format", "json")
+    assert (ended.status, ended.err) == (1, "")
+    assert json.loads(ended.out)["roots"][0]["certificate"] is None
+    assert list(certificates_in(file.read_bytes())) == [der(company)]
+
+
+def test_what_another_host_sends_is_exported(company: pki.Authority, roots: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    issued = {HOST: company.issue([HOST]).alone(), OTHER: company.issue([OTHER], send_root=True)}
+    ended = scan(issued, roots, file, "--format", "json")
+    assert ended.err == ""
+    assert [root["hosts"] for root in json.loads(ended.out)["roots"]] == [[HOST, OTHER]]
+    assert list(certificates_in(file.read_bytes())) == [der(company)]
+
+
 def test_a_file_that_cannot_be_written_costs_no_result(company: pki.Authority, roots: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no device that is always full here")

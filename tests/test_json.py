@@ -127,7 +127,7 @@ def proxied(google: pki.GoogleLike, roots: Path) -> dict[str, Report]:
                     [GENUINE, "http://c.pki.goog"],
                     trust=roots,
                     proxy=given_proxy(proxy),
-                    timeout=TIMEOUT,
+                    timeout=0.5 if kind == "proxy-never-answers" else TIMEOUT,
                     offline=True,
                 )
     return found
@@ -580,7 +580,8 @@ def test_no_credentials_in_what_a_scan_returns(proxied: dict[str, Report]) -> No
 def test_no_credentials_in_what_the_command_writes(
     google: pki.GoogleLike, roots: Path, kind: str, form: str, way: str
 ) -> None:
-    words = ["scan", GENUINE, "http://c.pki.goog", "--trust", str(roots), "--format", form, "-v", "--timeout", "2"]
+    words = ["scan", GENUINE, "http://c.pki.goog", "--trust", str(roots), "--format", form, "-v"]
+    words += ["--timeout", "0.5" if kind == "proxy-never-answers" else "2"]
     with (
         tls_server(google.we2.issue([GENUINE])) as server,
         fault(kind, resolve={(GENUINE, 443): server}, credentials=f"{USER}:{PASSWORD}") as proxy,

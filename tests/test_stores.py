@@ -576,6 +576,36 @@ def test_one_root_for_many_hosts(company: pki.Authority) -> None:
     assert root.hosts == ("host0.test", "host1.test", "host2.test")
 
 
+def test_what_one_host_sends_is_known_for_the_others(company: pki.Authority) -> None:
+    """By its key: the order does not matter, and neither does which of them is intercepted."""
+    whole, alone = path_of(company.issue([HOST], send_root=True)), path_of(company.issue([HOST]).alone())
+    found = [("whole.test", whole, None), ("alone.test", alone, None)]
+    for each in (found, found[::-1]):
+        (root,) = intercepting_roots(each, None)
+        assert set(root.hosts) == {"whole.test", "alone.test"}
+        assert (root.presented, root.sha256) == (True, from_pem(company.pem).certificates[0].sha256)
+    (root,) = intercepting_roots([("alone.test", alone, None)], None, [whole])
+    assert root.hosts == ("alone.test",)
+    assert root.certificate is not None
+
+
+def test_what_another_authority_of_that_name_sends_is_not_taken(company: pki.Authority) -> None:
+    (own,) = from_pem(company.pem).certificates
+    assert own.handle is not None
+    namesake = pki.Authority.root(own.handle.subject, NOW)
+    other, alone = path_of(namesake.issue([HOST], send_root=True)), path_of(company.issue([HOST]).alone())
+    roots = intercepting_roots([("other.test", other, None), ("alone.test", alone, None)], None)
+    assert [(root.hosts, root.presented) for root in roots] == [(("other.test",), True), (("alone.test",), False)]
+
+
+def test_a_root_above_the_intermediate_that_others_send_too(company: pki.Authority) -> None:
+    node = company.subordinate(pki.name((NameOID.COMMON_NAME, "Acme node 1")))
+    paths = [path_of(node.issue([HOST], send_root=whole)) for whole in (False, True)]
+    paths.append(path_of(node.issue([HOST]).alone()))
+    roots = intercepting_roots([(f"host{n}.test", path, None) for n, path in enumerate(paths)], None)
+    assert [(root.title, len(root.hosts)) for root in roots] == [(from_pem(company.pem).certificates[0].title, 3)]
+
+
 # -- who goes by what -----------------------------------------------------------------------------------------------
 
 
@@ -602,10 +632,10 @@ def test_openssl_takes_a_file_and_a_folder() -> None:
 
 def test_what_could_not_be_read_is_not_known() -> None:
     stores = linux(["os", "PIP_CERT"], PIP_CERT="No such file")
-    assert stores.verdict_of("pip", ["os"]) is None
-    assert stores.verdict_of("Java", ["os"]) is None
-    assert stores.verdict_of("git", ["os"]) is True
-    assert stores.verdict_of("gcloud", ["os"]) is False
+    assert stores.trusts("pip", ["os"]) is None
+    assert stores.trusts("Java", ["os"]) is None
+    assert stores.trusts("git", ["os"]) is True
+    assert stores.trusts("gcloud", ["os"]) is False
 
 
 # -- what the judge makes of it -------------------------------------------------------------------------------------

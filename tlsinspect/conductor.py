@@ -7,7 +7,7 @@ as a whole.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -176,8 +176,8 @@ class Run:
         """Ask what only somebody on the way would answer, where `sighting` was made."""
         known = (Ways.only(p) for ways in await self._ways(sighting.endpoint) for p in ways.proxies)
         ways = next((w for w in known if w.route(w.proxies[0]).proxy == sighting.seen.route.proxy), Ways())
-        for seen in await probe(sighting.endpoint, ways, self.settings):
-            self.probed.append(Observed(_asked_for(sighting.endpoint, seen), (seen,)))
+        asked = await probe(sighting.endpoint, ways, self.settings)
+        self.probed += [Observed(endpoint, (seen,)) for endpoint, seen in asked]
 
     async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
         """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
@@ -435,13 +435,6 @@ def _cancelled(seen: Observation) -> bool:
     return seen.failure is not None and seen.failure.reason is Reason.CANCELLED
 
 
-def _asked_for(endpoint: Endpoint, seen: Observation) -> Endpoint:
-    """The endpoint a probe was made of: itself, or the name that was made up."""
-    if seen.host == endpoint.host:
-        return endpoint
-    return replace(endpoint, host=seen.host, authority=Authority.PUBLIC, rows=())
-
-
 MAX_PROBED = 4  # on each route
 
 
@@ -449,9 +442,10 @@ def _representatives(sightings: Sequence[Sighting]) -> list[Sighting]:
     """Whom to probe: on each route one host of each foreign signer, else one host at all."""
     routes: dict[Route, dict[str, Sighting]] = {}
     for s in sightings:
-        if s.path is None or not s.path.certificates or not s.seen.connections:
+        path = s.readable_path
+        if path is None or not s.seen.connections:
             continue
-        signer = text_of(s.path.leaf.issuer) if s.path.foreign else ""
+        signer = text_of(path.leaf.issuer) if path.foreign else ""
         routes.setdefault(s.seen.route, {}).setdefault(signer, s)
     chosen = []
     for found in routes.values():

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.tenant import private_names
-from tlsinspect.judge.installed import authorities, findings, foreign
+from tlsinspect.judge.installed import authorities, findings, strangers
 from tlsinspect.judge.words import finding
 from tlsinspect.model import SCHEMA_VERSION, Diagnosis, Finding, Route, TriedRoute
 from tlsinspect.observe import systemproxy
@@ -53,8 +53,8 @@ def examine(
     """Look at this machine. Raises TrustDataError where the trust data is not what its manifest says."""
     trust, machine, now = trust or Trust.default(), machine or Machine(), clock()
     stores = read_stores(machine)
-    strangers = foreign(stores, trust, shipped(machine.platform))
-    installed = authorities(strangers, stores, trust)
+    unknown = strangers(stores, trust, shipped(machine.platform))
+    installed = authorities(unknown, stores, trust)
     system = systemproxy.read()
     routes = tuple(_route(*tried, machine.environment, system) for tried in TRIED)
     diagnosis = Diagnosis(
@@ -73,9 +73,9 @@ def examine(
         stores=stores.facts(),
         unread=stores.unread,
         authorities=installed,
-        findings=(*_settings(machine, routes), *findings(strangers, installed, stores, trust, now)),
+        findings=(*_settings(machine, routes), *findings(unknown, installed, stores, trust, now)),
     )
-    named = private_names(zip(strangers, (a.product for a in installed), strict=True))
+    named = private_names(zip(unknown, (a.product for a in installed), strict=True))
     return Examined(diagnosis, {**named, **_proxies(routes), **of_this_machine()})
 
 
@@ -103,10 +103,10 @@ def _hidden(value: str) -> str:
 
 
 def _route(
-    url: str, host: str, tls: bool, environment: Mapping[str, str], system: Sequence[systemproxy.Settings]
+    url: str, host: str, tls: bool, environment: Mapping[str, str], system: Sequence[systemproxy.ProxySettings]
 ) -> TriedRoute:
     """The way ``--proxy auto`` would go. A script is only named: to have it would be to ask the network."""
-    used = next((settings for settings in system if not settings.empty), None)
+    used = systemproxy.in_use(system)
     try:
         if from_environment(environment) is None and used is not None and used.script:
             return TriedRoute(url, Route(None, f"as {used.said} ({used.origin}) says, which was not asked"))

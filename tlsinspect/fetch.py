@@ -308,8 +308,7 @@ class Fetcher:
             journal.route = ways.route(proxy)
             first = journal.waiting_for = (proxy.host, proxy.port) if proxy else origin
             # Where names are resolved here, the proxy is told an address that was looked at.
-            seen = proxy is not None and proxy.scheme == "socks5"
-            asked = (await self._places(origin))[0] if seen else origin
+            asked = (await self._places(origin))[0] if proxy is not None and proxy.resolves_here else origin
             return _Connected(await self._dial(first, proxy, journal), first, asked)
 
         passed_over: list[PassedOver] = []

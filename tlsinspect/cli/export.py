@@ -14,11 +14,19 @@ def check_export(name: str, output: str | None) -> None:
     """Refuse, before anything is sent, a name that could not be written to. Raises UsageError."""
     if name == "-":
         raise UsageError("--export-ca needs the name of a file: standard output is for the result")
-    if output is not None and output == name:
+    if output is not None and output != "-" and _same(Path(name), Path(output)):
         raise UsageError(f"--export-ca and --output both name {name}")
     path = Path(name)
     if not name or not exists(path.parent) or (exists(path) and path.is_dir()):
         raise UsageError(f"--export-ca {name}: cannot be written (no such folder, or a folder itself)")
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names lead to one file, however they are written, be it there or not yet."""
+    try:
+        return one.resolve() == other.resolve() or (exists(one) and exists(other) and one.samefile(other))
+    except (OSError, ValueError, RuntimeError):  # names of no file, and links that lead to themselves
+        return False
 
 
 def export(report: Report, name: str) -> None:

@@ -17,6 +17,8 @@ class Foreign:
     leaf_key: str
     issuer: str  # its name and the identifier of its key, as the leaf has them: text
     complete: bool  # up to a root that signed itself: of any other chain a public authority may be the missing end
+    claimed: bool  # the leaf is for this host; a host may be led to another that has done nothing
+    held: bool  # whoever sent the chain showed that he holds its key
 
 
 def issuer_of(leaf: Certificate) -> str:
@@ -36,13 +38,15 @@ class Shared:
 
 
 def shared_keys(foreign: Iterable[Foreign]) -> Shared:
-    chains = list(foreign)
-    keys = [(key, c.host) for c in chains if c.complete for key in (*c.signing_keys[:1], c.leaf_key)]
+    chains = [c for c in foreign if c.held]
+    claimed = [c for c in chains if c.claimed]
+    # What a host is called by its address says nothing of whose it is.
+    proven = [c for c in claimed if c.complete and not is_address(c.host)]
     return Shared(
-        signing_keys=_unrelated((key, c.host) for c in chains for key in c.signing_keys),
+        signing_keys=_unrelated((key, c.host) for c in claimed for key in c.signing_keys),
         leaf_keys=_unrelated((c.leaf_key, c.host) for c in chains),
-        issuers=_unrelated((c.issuer, c.host) for c in chains if not c.signing_keys),
-        proven=_unrelated(keys),
+        issuers=_unrelated((c.issuer, c.host) for c in claimed if not c.signing_keys),
+        proven=_unrelated((key, c.host) for c in proven for key in (*c.signing_keys[:1], c.leaf_key)),
     )
 
 

@@ -250,7 +250,8 @@ class _Search:
             child = path[-1]
             issuers = (c for c in self.pool if c.subject_der == child.issuer_der and c not in path)
             parent = next((c for c in issuers if self._signed(child, c)), None)
-            if parent is None:
+            # Who may not sign is no authority, and whoever stands above him answers for nothing he did.
+            if parent is None or not (parent.self_issued or _may_sign(parent, tuple(path))):
                 break
             path.append(parent)
         return tuple(path)

@@ -18,6 +18,8 @@ from tlsinspect.model import InterceptingRoot, TrustStore
 BUILT_IN = "built-in"  # a program's own roots, as it was shipped
 MAX_CANDIDATES = 16  # authorities of one name in one store whose key is tried
 
+MAX_LENGTH = 10  # of a path that is completed with what other hosts sent
+
 Unions = Mapping[str, tuple[tuple[str, ...], ...]]
 
 
@@ -121,7 +123,7 @@ class Stores:
         helped = any(store.issuer_of(c) is not None for store in system for c in presented)
         return not helped and all(store.whole for store in system)
 
-    def verdict_of(self, client: str, held: Sequence[str]) -> bool | None:
+    def trusts(self, client: str, held: Sequence[str]) -> bool | None:
         """Whether `client` trusts what the stores `held` hold; None where that is not known."""
         used = self.used[client]
         if any(i in held for i in used):
@@ -130,14 +132,23 @@ class Stores:
         return None if not used or unsure else False
 
 
+# What the hosts of a run sent, looked through as a store is.
+_OF_THE_RUN = TrustStore("run", "what was presented", "", "adds", system=False)
+
+
 def intercepting_roots(
-    found: Iterable[tuple[str, Path, str | None]], stores: Stores | None
+    found: Iterable[tuple[str, Path, str | None]], stores: Stores | None, paths: Iterable[Path] = ()
 ) -> tuple[InterceptingRoot, ...]:
-    """The authorities behind intercepted hosts, each once, from (host, path, product)."""
-    stores = stores or Stores()
+    """The authorities behind intercepted hosts, each once, from (host, path, product).
+
+    `paths` are all of the run: an authority that one host sends along is known for the others it signed for.
+    """
+    stores, found = stores or Stores(), tuple(found)
+    sent = Store(_OF_THE_RUN, _presented((*paths, *(path for _, path, _ in found))))
     roots: dict[str, InterceptingRoot] = {}
     hosts: dict[str, dict[str, None]] = {}
-    for host, path, product in found:
+    for host, as_sent, product in found:
+        path = _completed(as_sent, sent)
         above = signers(path)
         key = above[-1].spki_sha256 if above else ""
         if key not in roots:
@@ -148,11 +159,26 @@ def intercepting_roots(
     return tuple(replace(root, hosts=tuple(hosts[key])) for key, root in roots.items())
 
 
+def _presented(paths: Iterable[Path]) -> tuple[Certificate, ...]:
+    return tuple({c.sha256: c for path in paths if path.certificates for c in signers(path)}.values())
+
+
+def _completed(path: Path, sent: Store) -> Path:
+    """`path` with what signed its uppermost certificate, as far as the run has seen it."""
+    certificates = path.certificates
+    while len(certificates) < MAX_LENGTH:
+        above = sent.issuer_of(certificates[-1])
+        if above is None or above.spki_sha256 in {c.spki_sha256 for c in certificates}:
+            break
+        certificates = (*certificates, above)
+    return replace(path, certificates=certificates)
+
+
 def _root(path: Path, product: str | None, stores: Stores) -> InterceptingRoot:
     presented = signers(path)
     top = presented[-1] if presented else next(filter(None, (s.holds(path) for s in stores.stores)), None)
     held = stores.holding(path)
-    said = {client.title: stores.verdict_of(client.title, held) for client in stores.clients}
+    said = {client.title: stores.trusts(client.title, held) for client in stores.clients}
     name = top.subject if top is not None else path.certificates[-1].issuer
     return InterceptingRoot(
         title=title_of(name),

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.words import finding, way
 from tlsinspect.model import Assessment, Authority, Finding, Route, Verdict
 
 ByRoute = Mapping[Route, Assessment]
@@ -28,11 +28,6 @@ def interception(assessments: Sequence[Assessment]) -> Iterator[Finding]:
     yield from _several(assessments, compared)
     yield from _controls(assessments)
     yield from _pins(assessments)
-
-
-def way(route: Route) -> str:
-    """A route, for people."""
-    return f"through {route.proxy}" if route.proxy else "directly"
 
 
 def _extent(assessments: Sequence[Assessment], where: str) -> Iterator[Finding]:
@@ -89,7 +84,7 @@ def _told_apart(maker: _Maker, makers: Sequence[_Maker]) -> str:
 
 def _product(assessment: Assessment) -> str:
     product = assessment.attribution
-    return f"{product.product.partition(' (')[0]} ({product.confidence}) " if product else ""
+    return f"{product.name} ({product.confidence}) " if product else ""
 
 
 def _between_routes(hosts: Sequence[ByRoute]) -> Iterator[Finding]:

@@ -278,7 +278,7 @@ class Attempt:
                 if opened.reason is None:
                     yield line, opened.early
                     return
-                again = self._may_authenticate(self.proxy, opened) if not fields else False
+                again = not fields and self._may_authenticate(self.proxy, opened)
             if again:
                 fields = (self.proxy.authorization,)
             elif not (opened.answer.status in ABOUT_THE_ADDRESS and target + 1 < len(self._targets)):
@@ -287,7 +287,7 @@ class Attempt:
 
     async def _target(self, number: int) -> tuple[str, int]:
         """What the proxy is asked for: the endpoint by its name, or, where names are resolved here, an address."""
-        if self.proxy is None or self.proxy.scheme != "socks5" or is_address(self.endpoint.host):
+        if self.proxy is None or not self.proxy.resolves_here or is_address(self.endpoint.host):
             return self.endpoint.host, self.endpoint.port
         if not self._targets:
             self.stage, self.address_source = Stage.DNS, "dns"
