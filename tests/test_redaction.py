@@ -41,10 +41,14 @@ from tlsinspect.model import (
     Connection,
     Endpoint,
     Failure,
+    Fetch,
+    FetchOutcome,
     HttpAnswer,
     Observation,
     PassedOver,
     ProxyAnswer,
+    Reach,
+    Reachability,
     Reason,
     Report,
     Route,
@@ -318,6 +322,25 @@ def test_nor_by_what_a_probe_met(case: str) -> None:
     hidden = replace(after, probes=(replace(probe, route=replace(probe.route, origin="")),))
     assert leaks(before, ("quux",)) or "chain" in case
     assert leaks(hidden, ("quux", base64.b64encode(_PROXY_CHAIN.ders[0])[:60].decode())) == []
+
+
+def test_nor_by_plain_http() -> None:
+    """The same troubles, at port 80 and where revocation lists were asked for."""
+    trouble = f'PAC /etc/quux/a.pac: it answers "PROXY quux1:x", {SCRIPT}'
+    http = Endpoint("c.pki.goog", 80, False, Signs.GOOGLE, (Row(url="http://c.pki.goog/"),))
+    route = Route("http://box.quux.example:3128", "PAC /etc/quux/a.pac")
+    row = Reachability(http, route, Reach.REFUSED, f"no way: {trouble}", address="9.9.9.9")
+    fetch = Fetch("http://c.pki.goog/x.crl", "crl", FetchOutcome.PROXY, trouble, address="9.9.9.9", route=route)
+    before = replace(report(observation(CASES["company"][0].ders)), reachability=(row,), fetches=(fetch,))
+    after = redacted(before, Trust.default())
+    assert len({secret for _, secret in leaks(before, ("quux", "9.9.9.9"))}) == 2
+    hidden = replace(
+        after,
+        reachability=tuple(replace(r, route=replace(r.route, origin="")) for r in after.reachability),
+        fetches=tuple(replace(f, route=replace(f.route, origin="")) for f in after.fetches),
+    )
+    assert leaks(hidden, ("quux", "9.9.9.9")) == []
+    assert after.reachability[0].endpoint == http
 
 
 def _without_origin(assessment: Assessment) -> Assessment:

@@ -124,7 +124,8 @@ def _of_surroundings(report: Report, trust: Trust) -> Secrets:
     """What the run met beside the handshakes: ways to other hosts, where proxies come from, chosen files."""
     found: Secrets = {}
     for row in report.reachability:
-        found |= _of_route(row.route.proxy) | _of_location(row.location, trust)
+        found |= _of_route(row.route.proxy) | _of_origin(row.route.origin, trust)
+        found |= _of_location(row.location, trust) | _of_text(row.sentence, trust)
         if row.route.proxy and row.address:
             found[row.address] = "<proxy>"
     for conclusion in report.conclusions:
@@ -134,7 +135,8 @@ def _of_surroundings(report: Report, trust: Trust) -> Secrets:
     for store in report.stores:
         found |= {store.place: "<file>"} if _is_chosen(store) else {}
     for fetch in report.fetches:
-        found |= _of_route(fetch.route.proxy) | _of_location(fetch.location, trust) | _of_text(fetch.detail, trust)
+        found |= _of_route(fetch.route.proxy) | _of_origin(fetch.route.origin, trust)
+        found |= _of_location(fetch.location, trust) | _of_text(fetch.detail, trust)
         if fetch.route.proxy and fetch.address:
             found[fetch.address] = "<proxy>"
     return found
