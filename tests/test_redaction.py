@@ -539,6 +539,35 @@ def test_no_private_value_survives(values: list[str], second: x509.ObjectIdentif
     assert leaks(after, (*values, *cores, "qxzj.internal")) == []
 
 
+_LABEL = st.builds("qxzj{}{}".format, st.text("qxzj0123456789-", max_size=20), st.sampled_from("qxzj0123456789"))
+_MACHINE = st.builds(lambda label, domain: f"{label}{domain}", _LABEL, st.sampled_from(["", ".corp.example", ".de"]))
+_TWO = st.text("QXZJÜ漢9", min_size=1, max_size=2).filter(lambda short: not short.isdecimal())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(_MACHINE, min_size=7, max_size=7), _TWO, _TWO)
+def test_no_machine_and_no_short_name_survives(machines: list[str], one: str, other: str) -> None:
+    """Wherever a scan meets a machine, and however little a company's name has of letters."""
+    proxy, passed, wpad, untrusted, via, mirror, setting = machines
+    script = f"http://{wpad}/{wpad}.dat"
+    seen = replace(
+        observation(
+            tenant((ORGANISATION, one), (UNIT, other), (COMMON, one)).ders, route=Route(f"http://{proxy}:3128")
+        ),
+        passed_over=(PassedOver(f"https://{passed}:443", Reason.TIMEOUT),),
+        proxy=ProxyAnswer(407, ("Basic",), distrust=f"its certificate does not name {untrusted}", location=script),
+        failure=Failure(Stage.PROXY, Reason.PROXY_SCRIPT, f'PAC {script} (WinINET): it answers "PROXY {mirror}:x"'),
+        http=HttpAnswer(302, NOW, NOW, via=f"1.1 {via}:80 (on {via})", location=f"https://{mirror}/?{mirror}"),
+    )
+    unfinished = replace(seen, host="oauth2.googleapis.com", tls=None, http=None, stage=Stage.PROXY)
+    said = {"used": f"WinHTTP (http://{setting}:80)", "other": "WinINET", "settings": f"the script {script}"}
+    before = report(seen, unfinished, notes=[("proxy-settings-differ", said)], place=f"/opt/{setting}/ca.pem")
+    after = redacted(before, Trust.default())
+    names = (f"O={one}", f"OU={other}", f'"{one}"')
+    assert len({secret for _, secret in leaks(before, names)}) == len(set(names))
+    assert leaks(after, ("qxzj", *names)) == []
+
+
 def _core(value: str) -> list[str]:
     """The part of it that is found nowhere else."""
     begin = next(i for i, c in enumerate(value) if value[i : i + 1] == "Q" and len(value) > i + 6)
