@@ -205,6 +205,13 @@ def test_verification_that_is_off(look: Look) -> None:
     assert "verified again" in said
 
 
+def test_verification_that_is_off_for_some_hosts(look: Look) -> None:
+    found = look(redacted=False, PIP_TRUSTED_HOST="pypi.example mirror.example")
+    assert codes(found) == {"verification-off-for"}
+    assert "pypi.example and mirror.example" in sentence(found, "verification-off-for")
+    assert found.findings[0].severity is Severity.MEDIUM
+
+
 def test_proxies_and_credentials(look: Look) -> None:
     found = look(https_proxy="http://alice:hunter2@proxy.acme.example:3128", NO_PROXY="localhost")
     assert found.routes[0].route is not None

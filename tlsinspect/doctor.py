@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.tenant import private_names
-from tlsinspect.judge.installed import authorities, findings, foreign
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.installed import MOST_NAMES, authorities, findings, foreign
+from tlsinspect.judge.words import finding, listed
 from tlsinspect.model import SCHEMA_VERSION, Diagnosis, Finding, Route, TriedRoute
 from tlsinspect.observe import systemproxy
 from tlsinspect.observe.route import DIRECT, from_environment
@@ -99,7 +99,8 @@ def _versions() -> dict[str, str]:
 def _environment(machine: Machine) -> dict[str, str]:
     """The variables that matter and are set, without what may be a password."""
     names = dict.fromkeys((*_PROXIES, *_OTHERS, *table(machine.platform).variables))
-    values = {name: machine.environment[name] for name in names if name in machine.environment}
+    set_ = [*names, *(name for name in machine.environment if name.lower() in names)]  # npm takes any case
+    values = {name: machine.environment[name] for name in set_ if name in machine.environment}
     return {name: _hidden(value) if name in _PROXIES or "://" in value else value for name, value in values.items()}
 
 
@@ -126,7 +127,11 @@ def _route(
 def _settings(machine: Machine, routes: Sequence[TriedRoute]) -> Iterator[Finding]:
     """What variables and settings files take away or spoil."""
     for off in switched_off(machine):
-        yield finding("verification-off", {"client": off.client, "what": off.what, "where": off.where})
+        said = {"client": off.client, "what": off.what, "where": off.where}
+        if off.hosts:
+            yield finding("verification-off-for", {**said, "hosts": listed(off.hosts, MOST_NAMES)})
+        else:
+            yield finding("verification-off", said)
     for tried in routes:
         if tried.problem:
             yield finding("proxy-unusable", {"url": tried.url, "problem": tried.problem})

@@ -10,7 +10,7 @@ from tlsinspect.evidence.truststores import Store, Stores
 from tlsinspect.model import TrustStore
 from tlsinspect.stores.reading import Held, read_file, read_folders
 from tlsinspect.stores.settings import Machine, SwitchedOff, switched_off
-from tlsinspect.stores.system import certifi, from_windows, openssl_folder, shipped, system_store
+from tlsinspect.stores.system import certifi, from_windows, libcurl_folder, openssl_folder, shipped, system_store
 from tlsinspect.stores.table import StoreRow, table
 from tlsinspect.text import without_password
 
@@ -46,13 +46,14 @@ def _held(row: StoreRow, machine: Machine) -> Held | None:
         if named is None:
             return None
         return read_folders(named) if row.folder or (row.either and os.path.isdir(named)) else read_file(named)
-    found = machine.setting(row.files, row.line) if row.line is not None else None
-    return read_file(machine.named(found[1].group(1))) if found else None
+    _, said = machine.settings(row.setting).get("", (None, "")) if row.setting is not None else (None, "")
+    return read_file(machine.named(said)) if said else None
 
 
 _FINDERS: dict[str, Callable[[Machine], Held | None]] = {
     "system": lambda machine: system_store(machine.platform),
     "openssl-folder": lambda _: openssl_folder(),
+    "libcurl-folder": lambda machine: libcurl_folder(machine.platform, machine.root),
     "windows-ca": lambda _: from_windows("CA"),
     "certifi": lambda _: certifi(),
 }
