@@ -207,8 +207,8 @@ def test_verification_that_is_off(look: Look) -> None:
 
 def test_verification_that_is_off_for_some_hosts(look: Look) -> None:
     found = look(redacted=False, PIP_TRUSTED_HOST="pypi.example mirror.example")
-    assert codes(found) == {"verification-off-for"}
-    assert "pypi.example and mirror.example" in sentence(found, "verification-off-for")
+    assert codes(found) == {"unverified-hosts"}
+    assert "pypi.example and mirror.example" in sentence(found, "unverified-hosts")
     assert found.findings[0].severity is Severity.MEDIUM
 
 

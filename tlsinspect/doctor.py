@@ -129,7 +129,7 @@ def _settings(machine: Machine, routes: Sequence[TriedRoute]) -> Iterator[Findin
     for off in switched_off(machine):
         said = {"client": off.client, "what": off.what, "where": off.where}
         if off.hosts:
-            yield finding("verification-off-for", {**said, "hosts": listed(off.hosts, MOST_NAMES)})
+            yield finding("unverified-hosts", {**said, "hosts": listed(off.hosts, MOST_NAMES)})
         else:
             yield finding("verification-off", said)
     for tried in routes:
