@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -210,6 +211,17 @@ def test_verification_that_is_off_for_some_hosts(look: Look) -> None:
     assert codes(found) == {"unverified-hosts"}
     assert "pypi.example and mirror.example" in sentence(found, "unverified-hosts")
     assert found.findings[0].severity is Severity.MEDIUM
+
+
+def test_settings_that_never_answer(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    forever = threading.Event()
+    monkeypatch.setattr("tlsinspect.doctor.switched_off", lambda _: forever.wait())
+    monkeypatch.setattr("tlsinspect.doctor.SETTINGS_SECONDS", 0.2)
+    try:
+        found = look()
+    finally:
+        forever.set()
+    assert "settings switch off (their files) cannot be read" in sentence(found, "store-unreadable")
 
 
 def test_proxies_and_credentials(look: Look) -> None:

@@ -938,6 +938,32 @@ def test_stores_that_never_answer_cost_no_result(
     assert len(report.roots) == 1
 
 
+def test_a_store_that_never_answers_costs_no_other(
+    machine: Machine, company_pem: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forever = threading.Event()
+    file = tmp_path / "ca.pem"
+    file.write_bytes(company_pem)
+
+    def read(name: str) -> Held:
+        if name == "/proc/kmsg":
+            forever.wait()
+        return read_file(name)
+
+    monkeypatch.setattr("tlsinspect.stores.read_file", read)
+    monkeypatch.setattr("tlsinspect.stores.SECONDS_EACH", 0.2)
+    try:
+        there = with_variables(machine, SSL_CERT_FILE="/proc/kmsg", NODE_EXTRA_CA_CERTS=file)
+        found = by_id(read_stores(there))
+    finally:
+        forever.set()
+    assert (found["SSL_CERT_FILE"].place, found["SSL_CERT_FILE"].problem) == (
+        "/proc/kmsg",
+        "no answer within 0.2 seconds",
+    )
+    assert found["NODE_EXTRA_CA_CERTS"].certificates == 1
+
+
 def test_a_defect_in_reading_costs_no_result(
     company: pki.Authority, roots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

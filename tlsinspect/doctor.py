@@ -18,7 +18,7 @@ from tlsinspect.observe.route import DIRECT, from_environment
 from tlsinspect.observe.routing import routing
 from tlsinspect.observe.systemclock import synchronised
 from tlsinspect.redact import EVERYBODY, of_this_machine, scrub
-from tlsinspect.stores import Machine, read_stores, shipped, switched_off
+from tlsinspect.stores import Machine, read_stores, shipped, switched_off, within
 from tlsinspect.stores.table import table
 from tlsinspect.trust import Trust
 from tlsinspect.version import __version__
@@ -28,6 +28,8 @@ TRIED = (("https://www.googleapis.com/", "www.googleapis.com", True), ("http://c
 _PACKAGES = ("cryptography", "pyOpenSSL", "asn1crypto", "certvalidator", "certifi")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _OTHERS = ("CLOUDSDK_CONFIG", "CLOUDSDK_ACTIVE_CONFIG_NAME", "SSLKEYLOGFILE")
+
+SETTINGS_SECONDS = 5.0  # for reading other programs' settings, which may lie on a network
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,14 @@ def _route(
 
 def _settings(machine: Machine, routes: Sequence[TriedRoute]) -> Iterator[Finding]:
     """What variables and settings files take away or spoil."""
-    for off in switched_off(machine):
+    try:
+        switches = within(SETTINGS_SECONDS, lambda: switched_off(machine))
+    except TimeoutError:
+        switches = ()
+        problem = f"no answer within {SETTINGS_SECONDS:.0f} seconds"
+        store = {"store": "What other programs' settings switch off", "place": "their files"}
+        yield finding("store-unreadable", {**store, "problem": problem})
+    for off in switches:
         said = {"client": off.client, "what": off.what, "where": off.where}
         if off.hosts:
             yield finding("unverified-hosts", {**said, "hosts": listed(off.hosts, MOST_NAMES)})
