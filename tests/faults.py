@@ -923,13 +923,14 @@ def tls_server(  # noqa: PLR0913 - each argument is one way to be a server
     tls_max: ssl.TLSVersion | None = None,
     intercept_every: tuple[int, Issued] | None = None,
     choosing: Callable[[bytes], Issued | None] = lambda _hello: None,
+    at: Address = (HOST, 0),
 ) -> Iterator[Running]:
     """A TLS server that answers one HTTP/1.1 request a connection, whatever ALPN was agreed upon.
 
     *date* is the ``Date`` header (``"now"``: the real time; ``None``: no header), *age* adds ``Age`` in seconds as a
     cache would.  *sni_certs* presents other certificates for other names.  *intercept_every* ``(2, forged)`` presents
     *forged* on every second connection, whatever the name.  *choosing* sees the ClientHello first and may present
-    something else.  *close_after_handshake* ends without a word.
+    something else.  *close_after_handshake* ends without a word.  *at* is where it listens.
     """
 
     def made(each: Issued) -> ssl.SSLContext:
@@ -947,7 +948,7 @@ def tls_server(  # noqa: PLR0913 - each argument is one way to be a server
         if not close_after_handshake:
             _answer_inside(peer, _response(http_status, date, age, extra, body))
 
-    with serving(handle) as seen:
+    with serving(handle, at) as seen:
         yield seen
 
 

@@ -1,6 +1,9 @@
 """Reading the body of an HTTP answer: by length, in chunks, until the end; whole, cut short, too long or broken."""
 
 import asyncio
+import contextlib
+import socket
+import sys
 
 import pytest
 from hypothesis import given
@@ -192,6 +195,7 @@ def test_what_was_done_to_a_body(fields: tuple[tuple[str, str], ...], codings: t
 # -- the rows on port 80 are read with it ----------------------------------------------------------------------------
 
 OK = b"HTTP/1.1 200 OK\r\n"
+ROW = Endpoint("c.pki.goog", 80, False, Authority.GOOGLE, (Row("http://c.pki.goog/x.crl"),))
 
 
 @pytest.mark.parametrize(
@@ -211,9 +215,27 @@ def test_a_row_on_port_80_has_a_body(answer: bytes, body: bytes) -> None:
         peer.receive_head()
         peer.answer(answer)
 
-    endpoint = Endpoint("c.pki.goog", 80, False, Authority.GOOGLE, (Row("http://c.pki.goog/x.crl"),))
     with serving(handle) as server:
         settings = Settings(resolved={("c.pki.goog", 80): [(server.host, server.port)]})
-        got = asyncio.run(ask_plainly(endpoint, Ways(), settings))
+        got = asyncio.run(ask_plainly(ROW, Ways(), settings))
     assert (got.body, got.reason) == (body, None)
     assert got.head is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full backlog refuses, and 127.0.0.9 is not there")
+def test_a_row_on_port_80_names_the_address_that_answered() -> None:
+    """The attempts that another one outran end after it, and are none."""
+
+    def handle(peer: Peer) -> None:
+        peer.receive_head()
+        peer.answer(OK + b"\r\n")
+
+    with socket.create_server(("127.0.0.9", 0), backlog=0) as full, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        server = stack.enter_context(serving(handle))
+        places = [full.getsockname(), (server.host, server.port)]
+        got = asyncio.run(ask_plainly(ROW, Ways(), Settings(resolved={("c.pki.goog", 80): places})))
+    assert (got.address, got.reason) == (server.host, None)

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from tlsinspect.doctor import Examined, examine
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
 from tlsinspect.model import Diagnosis, Severity
-from tlsinspect.observe.systemproxy import Settings
+from tlsinspect.observe.systemproxy import ProxySettings
 from tlsinspect.report.as_json import document, schema
 from tlsinspect.stores import Machine
 from tlsinspect.stores.reading import Held, from_pem
@@ -254,7 +254,7 @@ def test_a_proxy_script_of_the_system_is_named_and_not_asked(look: Look, monkeyp
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         script = f"http://127.0.0.1:{server.getsockname()[1]}/proxy.pac"
-        monkeypatch.setattr("tlsinspect.doctor.systemproxy.read", lambda: [Settings("WinINET", script=script)])
+        monkeypatch.setattr("tlsinspect.doctor.systemproxy.read", lambda: [ProxySettings("WinINET", script=script)])
         found = look()
         with pytest.raises(BlockingIOError):
             server.accept()
@@ -283,7 +283,6 @@ def secretive(look: Look, system: dict[str, bytes], monkeypatch: pytest.MonkeyPa
     """A machine full of names."""
     monkeypatch.setattr("getpass.getuser", lambda: "mallory.jones")
     monkeypatch.setattr("socket.gethostname", lambda: "LAPTOP-4711.acme.example")
-    monkeypatch.setattr("platform.node", lambda: "LAPTOP-4711")
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home-of-mallory")
     subject = pki.name(
         (NameOID.COUNTRY_NAME, "US"),
@@ -352,14 +351,13 @@ def test_it_validates_and_reads_back(secretive: Look, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def doctor(tmp_path: Path, google: pki.GoogleLike) -> Iterator[Callable[..., Outcome]]:
+def doctor(tmp_path: Path) -> Callable[..., Outcome]:
     """The command, with a home of its own. What this very machine has in its system's store may say more."""
-    assert google
 
     def call(*words: str, **extra: str) -> Outcome:
         return run("doctor", *words, extra={"HOME": str(tmp_path), "https_proxy": "", "http_proxy": "", **extra})
 
-    return call  # type: ignore[return-value]
+    return call
 
 
 def test_the_command(doctor: Callable[..., Outcome], tmp_path: Path) -> None:

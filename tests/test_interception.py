@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.x509.oid import NameOID
@@ -13,10 +14,21 @@ from tests.test_observe import GENUINE, OTHER, Address, Lab, _no_names_are_looke
 from tlsinspect.conductor import prepare
 from tlsinspect.errors import UsageError
 from tlsinspect.judge.interception import interception
-from tlsinspect.lab.pki import Authority, Issued, fiddler, name, plain_corporate, self_signed, zscaler
-from tlsinspect.model import Finding, Report, Timestamp
+from tlsinspect.lab.pki import (
+    Authority,
+    Issued,
+    fiddler,
+    impersonator,
+    name,
+    plain_corporate,
+    poisoned,
+    self_signed,
+    zscaler,
+)
+from tlsinspect.model import Finding, Reason, Report, Timestamp
 from tlsinspect.observe.probes import COSTS
 from tlsinspect.observe.slices import SLICES
+from tlsinspect.report import exit_status
 
 __all__ = ["_no_names_are_looked_up"]  # a fixture for every test here too
 
@@ -77,51 +89,12 @@ def test_one_version_of_tls_is_intercepted(lab: Lab, acme: Authority, old_alone:
 def test_one_address_is_intercepted(lab: Lab, acme: Authority) -> None:
     with contextlib.ExitStack() as stack:
         good = stack.enter_context(tls_server(lab.google.wr2.issue([GENUINE])))
-        bad = stack.enter_context(tls_server(acme.issue([GENUINE])))
-        relay = stack.enter_context(_on_another_address(bad, good.port))
-        resolve = [f"{GENUINE}:443:{HOST},{relay}:{good.port}"]
+        bad = stack.enter_context(tls_server(acme.issue([GENUINE]), at=("127.0.0.2", good.port)))
+        resolve = [f"{GENUINE}:443:{HOST},{bad.host}:{good.port}"]
         report = _scan(lab, [GENUINE], resolve=resolve, slices=["addresses"])
     found = by_host(report)[GENUINE]
     assert found.verdict == "intercepted"
-    assert next(f for f in found.findings if f.code == "mixed").values["where"] == f"intercepted only at {relay}"
-
-
-@contextlib.contextmanager
-def _on_another_address(target: Running, port: int) -> Iterator[str]:
-    """The same port on 127.0.0.2, led to `target`."""
-    import socket
-    import threading
-
-    with socket.create_server(("127.0.0.2", port)) as listener:
-        ended = threading.Event()
-
-        def forward(source: socket.socket, sink: socket.socket) -> None:
-            with contextlib.suppress(OSError):
-                while data := source.recv(65536):
-                    sink.sendall(data)
-            with contextlib.suppress(OSError):
-                sink.shutdown(socket.SHUT_WR)
-
-        def serve() -> None:
-            while not ended.is_set():
-                try:
-                    client, _ = listener.accept()
-                except OSError:
-                    return
-                with client, socket.create_connection(target) as upstream:
-                    back = threading.Thread(target=forward, args=(upstream, client))
-                    back.start()
-                    forward(client, upstream)
-                    back.join()
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield "127.0.0.2"
-        finally:
-            ended.set()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+    assert next(f for f in found.findings if f.code == "mixed").values["where"] == f"intercepted only at {bad.host}"
 
 
 def test_every_slice_of_an_untouched_host_is_genuine(lab: Lab) -> None:
@@ -162,7 +135,7 @@ def _scan(lab: Lab, hosts: list[str], **options: object) -> Report:
     from tests.test_observe import sound
     from tlsinspect.conductor import scan
 
-    return sound(scan(hosts, trust=lab.trust, offline=True, timeout=5, **{"proxy": "none", **options}))  # type: ignore[arg-type]
+    return sound(scan(hosts, trust=lab.trust, offline=True, **{"proxy": "none", "timeout": 5, **options}))  # type: ignore[arg-type]
 
 
 def test_a_made_up_name_is_minted(lab: Lab) -> None:
@@ -333,6 +306,107 @@ def test_a_host_cannot_be_scanned_and_known_to_be_inspected(lab: Lab) -> None:
         prepare([GENUINE], trust=lab.trust, inspected=[GENUINE])
 
 
+@pytest.mark.parametrize(
+    ("issued", "said"),
+    [("google", "inspection-not-seen"), ("private", "inspection-seen"), ("silent", "inspection-unknown")],
+)
+def test_what_a_known_inspected_host_shows(lab: Lab, acme: Authority, issued: str, said: str) -> None:
+    with contextlib.ExitStack() as stack:
+        google = stack.enter_context(tls_server(lab.google.wr2.issue([GENUINE])))
+        shown = (lab.public if issued == "google" else acme).issue([ELSEWHERE])
+        other = stack.enter_context(fault("silent") if issued == "silent" else tls_server(shown))
+        resolve = [f"{GENUINE}:443:{HOST}:{google.port}", f"{ELSEWHERE}:443:{HOST}:{other.port}"]
+        report = _scan(lab, [GENUINE], resolve=resolve, inspected=[ELSEWHERE], timeout=2)
+    found = conclusions(report)
+    assert {code for code in found if code.startswith("inspection-")} == {said}
+    if said == "inspection-seen":
+        assert found[said].kind == "hint", "a host may have an authority of its own"
+    assert report.ticket == "", "of a host to compare with nothing is asked"
+
+
+@pytest.mark.parametrize("control", ["http://x.test/", "https://www.example.com/"])
+def test_hosts_to_compare_with_that_make_no_sense(lab: Lab, control: str) -> None:
+    with pytest.raises(UsageError):
+        prepare([GENUINE], trust=lab.trust, control=[control], inspected=["https://www.example.com/"])
+
+
+# -- what frames nobody -----------------------------------------------------------------------------------------------
+
+
+def test_a_host_that_others_are_led_to_is_not_accused(lab: Lab, acme: Authority) -> None:
+    """Somebody leads Google's name to an innocent box with an authority of its own."""
+    with tls_server(acme.issue([ELSEWHERE], send_root=True)) as box:
+        resolve = [f"{host}:443:{HOST}:{box.port}" for host in (GENUINE, ELSEWHERE)]
+        found = by_host(_scan(lab, [GENUINE, ELSEWHERE], resolve=resolve))
+    assert found[GENUINE].verdict == "wrong-host"
+    assert (found[ELSEWHERE].verdict, found[ELSEWHERE].rule) == ("inconclusive", "authority-unknown")
+
+
+def test_a_chain_that_others_replay_accuses_nobody(lab: Lab, acme: Authority) -> None:
+    issued = acme.issue([ELSEWHERE, GENUINE], send_root=True)
+    with tls_server(issued) as box, fault("reset-after-certificate", issued=issued) as replay:
+        resolve = [f"{GENUINE}:443:{HOST}:{replay.port}", f"{ELSEWHERE}:443:{HOST}:{box.port}"]
+        found = by_host(_scan(lab, [GENUINE, ELSEWHERE], resolve=resolve))
+    assert found[ELSEWHERE].verdict == "inconclusive"
+    assert not codes(found[ELSEWHERE]) & {"same-issuing-key-many-hosts", "same-leaf-key-many-hosts"}
+
+
+def test_a_host_by_its_name_and_by_its_address_is_one(lab: Lab, acme: Authority) -> None:
+    with tls_server(acme.issue([ELSEWHERE, HOST], send_root=True)) as box:
+        report = _scan(lab, [ELSEWHERE, f"{HOST}:{box.port}"], resolve=[f"{ELSEWHERE}:443:{HOST}:{box.port}"])
+    assert {a.verdict for a in report.assessments} == {"inconclusive"}
+
+
+def test_who_may_not_sign_is_no_authority(lab: Lab, acme: Authority) -> None:
+    """An ordinary certificate of an innocent authority's customer, used as if it could sign others."""
+    customer = acme.issue(["customer.example"])
+    forged = replace(acme, certificate=customer.certificate, key=customer.key).issue([GENUINE])
+    chain = forged.followed_by(customer.certificate, acme.certificate)
+    with tls_server(chain) as server:
+        report = look(lab, {GENUINE: server})
+    (found,) = report.assessments
+    assert found.verdict == "intercepted"
+    assert found.signing_keys == ()
+    assert not any(root.presented for root in report.roots)
+
+
+def test_a_poisoned_certificate_that_is_served_is_an_interceptors(lab: Lab, acme: Authority) -> None:
+    """Clients take it where the poison is not critical; it hides nothing."""
+    with tls_server(poisoned(acme, GENUINE)) as server:
+        found = by_host(look(lab, {GENUINE: server}))[GENUINE]
+    assert (found.verdict, found.rule) == ("intercepted", "intercepted")
+
+
+def test_a_server_that_makes_certificates_for_itself_is_no_interceptor(lab: Lab, acme: Authority) -> None:
+    with tls_server(acme.issue([ELSEWHERE]), choosing=minting(acme)) as server:
+        report = _scan(lab, [ELSEWHERE], resolve=[f"{ELSEWHERE}:443:{HOST}:{server.port}"], probe=True)
+    assert conclusions(report)["minted-for-random-name"].kind == "hint"
+    assert "same-key-minted-random-name" not in codes(by_host(report)[ELSEWHERE])
+
+
+def test_an_expected_inspection_excuses_no_impersonation(lab: Lab, tmp_path: Path) -> None:
+    profile = tmp_path / "own.toml"
+    profile.write_text(f'[[endpoint]]\nurl = "https://{GENUINE}/"\nexpectation = "inspected"\n')
+    with tls_server(impersonator(lab.now).issue([GENUINE])) as server:
+        report = _scan(lab, None, profile=str(profile), resolve=[f"{GENUINE}:443:{HOST}:{server.port}"])  # type: ignore[arg-type]
+    assert report.assessments[0].rule == "issuer-impersonated"
+    assert exit_status(report) == 1
+    assert "security incident" in report.ticket
+
+
+def test_an_address_without_a_way_to_it_is_no_trouble(lab: Lab) -> None:
+    """As every host of Google's has one, on a machine without IPv6. No machine connects to everybody at once."""
+    nowhere = "255.255.255.255"
+    with tls_server(lab.google.wr2.issue([GENUINE])) as server:
+        resolve = [f"{GENUINE}:443:{HOST},{nowhere}:{server.port}"]
+        found = by_host(_scan(lab, [GENUINE], resolve=resolve, slices=["addresses"]))[GENUINE]
+    failure = found.observations[-1].failure
+    assert failure is not None
+    assert failure.reason is Reason.NO_ROUTE
+    assert found.verdict == "genuine"
+    assert next(f for f in found.findings if f.code == "slice-failed").values["slice"] == f"address {nowhere}"
+
+
 # -- routes -----------------------------------------------------------------------------------------------------------
 
 
@@ -365,6 +439,39 @@ def test_one_interceptor_on_both_ways(lab: Lab, acme: Authority) -> None:
     said = conclusions(_compared(lab, one, two))
     assert "intercepted-on-both-routes" in said
     assert not {"several-interceptors", "routes-differ"} & set(said)
+
+
+def test_a_proxy_is_not_blamed_where_the_direct_way_is_not_clean(lab: Lab, acme: Authority) -> None:
+    """One host is genuine directly, the other is somebody else's."""
+    with contextlib.ExitStack() as stack:
+        one, two = (
+            stack.enter_context(tls_server(lab.google.wr2.issue([GENUINE]))),
+            stack.enter_context(tls_server(lab.google.wr2.issue(["docs.google.com"]))),
+        )
+        there = stack.enter_context(tls_server(acme.issue([GENUINE, OTHER])))
+        proxy = stack.enter_context(honest_proxy({(GENUINE, 443): there, (OTHER, 443): there}))
+        resolve = [f"{GENUINE}:443:{HOST}:{one.port}", f"{OTHER}:443:{HOST}:{two.port}"]
+        report = _scan(lab, [GENUINE, OTHER], resolve=resolve, proxy=f"http://{HOST}:{proxy.port}", compare_routes=True)
+    assert not {"intercepted-at-proxy", "intercepted-beside-proxy"} & set(conclusions(report))
+    assert "routes-differ" in conclusions(report)
+    assert f"asked for through http://{HOST}:{proxy.port}" in report.ticket
+
+
+def test_two_authorities_of_one_name_are_told_apart_by_their_keys(lab: Lab) -> None:
+    one, two = (plain_corporate(lab.now).issue([GENUINE], send_root=True) for _ in range(2))
+    makers = conclusions(_compared(lab, one, two))["several-interceptors"].values["makers"]
+    assert makers.count("(key ") == 2
+
+
+def test_one_root_with_two_intermediates_is_one_interceptor(lab: Lab) -> None:
+    root = plain_corporate(lab.now)
+    below = [root.subordinate(name((NameOID.COMMON_NAME, f"Acme Issuing {n}"))) for n in (1, 2)]
+    with contextlib.ExitStack() as stack:
+        hosts = dict(zip((GENUINE, "fonts.gstatic.com"), below, strict=True))
+        places = {h: stack.enter_context(tls_server(ca.issue([h], send_root=True))) for h, ca in hosts.items()}
+        report = look(lab, places)
+    assert "several-interceptors" not in conclusions(report)
+    assert all("same-issuing-key-many-hosts" in codes(a) for a in report.assessments)
 
 
 def test_two_interceptors_on_two_ways(lab: Lab) -> None:

@@ -27,7 +27,7 @@ from tlsinspect.fetch import Purpose
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.lab import pki
 from tlsinspect.model import SCHEMA_VERSION, Assessment, Observation, Reach, Reason, Report, Verdict
-from tlsinspect.observe.handshake import LARGE, LEGACY, SMALL
+from tlsinspect.observe.handshake import ECDSA, H2, LARGE, LEGACY, RSA, SMALL, TLS_1_2, TLS_1_3
 from tlsinspect.observe.routing import routing
 from tlsinspect.report.as_json import document, lines, schema
 
@@ -127,7 +127,7 @@ def proxied(google: pki.GoogleLike, roots: Path) -> dict[str, Report]:
                     [GENUINE, "http://c.pki.goog"],
                     trust=roots,
                     proxy=given_proxy(proxy),
-                    timeout=TIMEOUT,
+                    timeout=0.5 if kind == "proxy-never-answers" else TIMEOUT,
                     offline=True,
                 )
     return found
@@ -332,7 +332,7 @@ def test_no_closed_list_of_the_schema_is_checked_by_nothing() -> None:
     inside = {
         (noun, name): tuple(d["enum"]) for noun in NOUNS for name, d in part(noun)["properties"].items() if "enum" in d
     }
-    hellos = (LARGE.name, SMALL.name, LEGACY.name)
+    hellos = tuple(hello.name for hello in (LARGE, SMALL, LEGACY, TLS_1_2, TLS_1_3, RSA, ECDSA, H2))
     assert inside == {
         ("Endpoint", "expectation"): EXPECTATIONS,
         ("Observation", "address_source"): ("dns", "--resolve", "proxy"),
@@ -580,7 +580,8 @@ def test_no_credentials_in_what_a_scan_returns(proxied: dict[str, Report]) -> No
 def test_no_credentials_in_what_the_command_writes(
     google: pki.GoogleLike, roots: Path, kind: str, form: str, way: str
 ) -> None:
-    words = ["scan", GENUINE, "http://c.pki.goog", "--trust", str(roots), "--format", form, "-v", "--timeout", "2"]
+    words = ["scan", GENUINE, "http://c.pki.goog", "--trust", str(roots), "--format", form, "-v"]
+    words += ["--timeout", "0.5" if kind == "proxy-never-answers" else "2"]
     with (
         tls_server(google.we2.issue([GENUINE])) as server,
         fault(kind, resolve={(GENUINE, 443): server}, credentials=f"{USER}:{PASSWORD}") as proxy,

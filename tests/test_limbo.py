@@ -271,6 +271,7 @@ def names_of(leaf: Certificate) -> Iterator[str]:
             yield asked
 
 
+@pytest.mark.slow
 def test_nothing_forged_is_genuine_in_any_year(capfd: pytest.CaptureFixture[str]) -> None:
     """Chains as recorded, and each certificate of them alone. Any warning is an error to pytest."""
     count = 0

@@ -1063,6 +1063,7 @@ def resigned_whole(data: bytes, key: make.Key) -> bytes:
     return make.signed(data, key, make.algorithm_of(key))
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(data=st.data())
 def test_whatever_the_authority_signs(data: st.DataObject) -> None:

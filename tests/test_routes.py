@@ -36,8 +36,7 @@ from tlsinspect.model import Assessment, FetchOutcome, Observation, PassedOver, 
 from tlsinspect.observe import systemproxy
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.route import Routing, Ways, read_proxy
-from tlsinspect.observe.systemproxy import WINHTTP, WININET
-from tlsinspect.observe.systemproxy import Settings as SystemSettings
+from tlsinspect.observe.systemproxy import WINHTTP, WININET, ProxySettings
 from tlsinspect.observe.systemtrust import distrust
 from tlsinspect.report.as_json import document
 
@@ -449,6 +448,7 @@ def test_google_s_client_fails_where_credentials_were_needed(roots: Path, google
     (said,) = (c for c in report.conclusions if c.code == "authenticated-proxy")
     assert (said.severity, said.values["n"]) == ("high", "4")
     assert "authenticated-proxy" not in {c.code for c in other.conclusions}
+    assert said.sentence in report.ticket, "somebody has to let them pass"
 
 
 # -- one way after the other -------------------------------------------------------------------------------------------
@@ -589,8 +589,8 @@ def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, mo
         monkeypatch.delenv(name, raising=False)
     with honest_proxy({(NAME, 443): genuine}) as proxy:
         found = (
-            SystemSettings(WINHTTP, {True: f"http://{HOST}:{proxy.port}"}),
-            SystemSettings(WININET, {}, (), "http://127.0.0.1:9/x.pac", True),
+            ProxySettings(WINHTTP, {True: f"http://{HOST}:{proxy.port}"}),
+            ProxySettings(WININET, {}, (), "http://127.0.0.1:9/x.pac", True),
         )
         monkeypatch.setattr(systemproxy, "read", lambda: found)
         report = look(roots, "auto")
@@ -601,7 +601,7 @@ def test_what_is_said_of_the_system_s_settings(roots: Path, genuine: Running, mo
     assert "unknown" not in said["proxy-settings-differ"] + said["proxy-autodetect"]
     with fault(NOTHING_LISTENING) as gone:
         script_url = f"http://{HOST}:{gone.port}/x.pac"
-        monkeypatch.setattr(systemproxy, "read", lambda: (SystemSettings(WININET, {}, (), script_url),))
+        monkeypatch.setattr(systemproxy, "read", lambda: (ProxySettings(WININET, {}, (), script_url),))
         report = look(roots, "auto", resolve=[f"{NAME}:443:{HOST}:{genuine.port}"])
     assert report.assessments[0].verdict == "genuine"
     (said_of_script,) = (c for c in report.conclusions if c.code == "proxy-script-unavailable")

@@ -791,8 +791,8 @@ def test_openssl_takes_a_file_and_a_folder() -> None:
 def test_libcurl_keeps_its_folder_where_it_was_built_with_one() -> None:
     """As on Debian (asked: curl 7.88.1 and git 2.39.5); elsewhere a file takes the place of everything."""
     for id_, client in (("CURL_CA_BUNDLE", "curl"), ("SSL_CERT_FILE", "curl"), ("GIT_SSL_CAINFO", "git")):
-        assert linux(["os", "libcurl-folder", id_]).verdict_of(client, ["os", "libcurl-folder"]) is True
-        assert linux(["os", id_]).verdict_of(client, ["os"]) is False
+        assert linux(["os", "libcurl-folder", id_]).trusts(client, ["os", "libcurl-folder"]) is True
+        assert linux(["os", id_]).trusts(client, ["os"]) is False
     both = linux(["os", "os-folder", "libcurl-folder", "SSL_CERT_DIR", "CURL_CA_BUNDLE"])
     assert both.used["curl"] == ("CURL_CA_BUNDLE", "libcurl-folder")
     assert linux(["os", "libcurl-folder", "GIT_SSL_CAPATH"]).used["git"] == ("os", "GIT_SSL_CAPATH")
@@ -800,9 +800,9 @@ def test_libcurl_keeps_its_folder_where_it_was_built_with_one() -> None:
 
 def test_pip_adds_one_file_to_the_systems() -> None:
     """As pip 26.3 does; requests, within it, asks its variables before pip's own."""
-    assert linux(["os", "PIP_CERT"]).verdict_of("pip", ["os"]) is True
-    assert linux(["os", "PIP_CERT"]).verdict_of("pip", ["PIP_CERT"]) is True
-    assert linux(["os", "REQUESTS_CA_BUNDLE", "PIP_CERT"]).verdict_of("pip", ["PIP_CERT"]) is False
+    assert linux(["os", "PIP_CERT"]).trusts("pip", ["os"]) is True
+    assert linux(["os", "PIP_CERT"]).trusts("pip", ["PIP_CERT"]) is True
+    assert linux(["os", "REQUESTS_CA_BUNDLE", "PIP_CERT"]).trusts("pip", ["PIP_CERT"]) is False
     assert linux(["os", "SSL_CERT_FILE", "pip-setting"]).used["pip"] == ("SSL_CERT_FILE", "pip-setting")
 
 
@@ -814,10 +814,10 @@ def test_a_system_with_a_folder_alone() -> None:
 
 def test_what_could_not_be_read_is_not_known() -> None:
     stores = linux(["os", "PIP_CERT"], PIP_CERT="No such file")
-    assert stores.verdict_of("pip", []) is None
-    assert stores.verdict_of("Java", ["os"]) is None
-    assert stores.verdict_of("git", ["os"]) is True
-    assert stores.verdict_of("gcloud", ["os"]) is False
+    assert stores.trusts("pip", []) is None
+    assert stores.trusts("Java", ["os"]) is None
+    assert stores.trusts("git", ["os"]) is True
+    assert stores.trusts("gcloud", ["os"]) is False
 
 
 # -- what the judge makes of it -------------------------------------------------------------------------------------

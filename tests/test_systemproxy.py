@@ -11,7 +11,7 @@ from tlsinspect.errors import UsageError
 from tlsinspect.model import Route
 from tlsinspect.observe.route import Routing
 from tlsinspect.observe.routing import configured, routing
-from tlsinspect.observe.systemproxy import MACOS, WINHTTP, WININET, Settings, of_scutil, of_winhttp, of_wininet
+from tlsinspect.observe.systemproxy import MACOS, WINHTTP, WININET, ProxySettings, of_scutil, of_winhttp, of_wininet
 
 # -- WinHTTP -----------------------------------------------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ def winhttp(flags: int, *strings: bytes) -> bytes:
 
 
 def test_winhttp_without_a_proxy() -> None:
-    assert of_winhttp(NO_PROXY) == of_winhttp(None) == Settings(WINHTTP)
+    assert of_winhttp(NO_PROXY) == of_winhttp(None) == ProxySettings(WINHTTP)
     assert of_winhttp(NO_PROXY).empty
 
 
@@ -70,9 +70,11 @@ def test_wininet_proxies(server: str, https: str | None, http: str | None) -> No
 
 def test_wininet_switched_off() -> None:
     found = of_wininet({"ProxyEnable": 0, "ProxyServer": "proxy.acme.test:8080", "AutoDetect": 1})
-    assert found == Settings(WININET, search=True)
+    assert found == ProxySettings(WININET, search=True)
     assert (
-        of_wininet({}) == of_wininet({"ProxyEnable": "1", "ProxyServer": 7, "AutoConfigURL": None}) == Settings(WININET)
+        of_wininet({})
+        == of_wininet({"ProxyEnable": "1", "ProxyServer": 7, "AutoConfigURL": None})
+        == ProxySettings(WININET)
     )
 
 
@@ -108,7 +110,7 @@ SCUTIL = """<dictionary> {
 
 
 def test_scutil() -> None:
-    assert of_scutil(SCUTIL) == Settings(
+    assert of_scutil(SCUTIL) == ProxySettings(
         MACOS,
         {True: "http://[2001:db8::1]:3129", False: "http://proxy.acme.test:3128"},
         ("*.local", "169.254/16", ".acme.test", "<local>"),
@@ -163,7 +165,7 @@ def test_any_text_is_settings(text: str) -> None:
     ],
 )
 def test_exceptions(pattern: str, host: str, bypassed: bool) -> None:
-    made = routing("system", {}, [Settings(WININET, {True: "http://p.test:1"}, (pattern,))])
+    made = routing("system", {}, [ProxySettings(WININET, {True: "http://p.test:1"}, (pattern,))])
     assert (made.proxy_for(host, True) is None) is bypassed
 
 
@@ -176,7 +178,7 @@ def route(made: Routing, tls: bool = True) -> Route | None:
 
 
 def test_the_environment_comes_before_the_system() -> None:
-    system = [Settings(WININET, {True: "http://s.test:1"})]
+    system = [ProxySettings(WININET, {True: "http://s.test:1"})]
     assert route(routing("auto", {"https_proxy": "http://e.test:1"}, system)) == Route("http://e.test:1", "https_proxy")
     assert route(routing("auto", {}, system)) == Route("http://s.test:1", WININET)
     assert route(routing("system", {"https_proxy": "http://e.test:1"}, system)) == Route("http://s.test:1", WININET)
@@ -185,17 +187,20 @@ def test_the_environment_comes_before_the_system() -> None:
 
 
 def test_winhttp_counts_before_wininet_and_the_difference_is_said() -> None:
-    http, inet = Settings(WINHTTP, {True: "http://w.test:1"}), Settings(WININET, {True: "http://u:secret@i.test:1"})
+    http, inet = (
+        ProxySettings(WINHTTP, {True: "http://w.test:1"}),
+        ProxySettings(WININET, {True: "http://u:secret@i.test:1"}),
+    )
     made = routing("system", {}, [http, inet])
     assert route(made) == Route("http://w.test:1", WINHTTP)
     ((code, values),) = made.notes
     assert code == "proxy-settings-differ"
     assert "i.test" in values["settings"]
     assert "secret" not in str(made.notes)
-    empty = routing("system", {}, [Settings(WINHTTP), inet])
+    empty = routing("system", {}, [ProxySettings(WINHTTP), inet])
     assert route(empty) == Route("http://i.test:1", WININET)
     assert [code for code, _ in empty.notes] == ["proxy-settings-differ"]
-    assert routing("system", {}, [http, Settings(WININET, http.proxies)]).notes == ()
+    assert routing("system", {}, [http, ProxySettings(WININET, http.proxies)]).notes == ()
 
 
 def test_a_system_without_settings_of_its_own_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,13 +211,13 @@ def test_a_system_without_settings_of_its_own_says_so(monkeypatch: pytest.Monkey
 
 
 def test_a_search_is_not_followed_but_said() -> None:
-    made = routing("system", {}, [Settings(WINHTTP), Settings(WININET, search=True)])
+    made = routing("system", {}, [ProxySettings(WINHTTP), ProxySettings(WININET, search=True)])
     assert route(made) is None
     assert made.notes == (("proxy-autodetect", {"origin": WININET}),)
 
 
 def test_what_cannot_be_used_is_a_note_and_no_error() -> None:
-    made = routing("system", {}, [Settings(WININET, {True: "http://no host:1", False: "socks4://s.test:1"})])
+    made = routing("system", {}, [ProxySettings(WININET, {True: "http://no host:1", False: "socks4://s.test:1"})])
     assert route(made) is None
     assert route(made, tls=False) == Route("socks4://s.test:1", WININET)
     assert [code for code, _ in made.notes] == ["proxy-setting-unusable"]
@@ -221,8 +226,8 @@ def test_what_cannot_be_used_is_a_note_and_no_error() -> None:
 def test_a_script_of_the_system_that_is_gone_is_a_note_and_the_way_is_direct() -> None:
     with fault(NOTHING_LISTENING) as nobody:
         script = f"http://{HOST}:{nobody.port}/proxy.pac"
-        made = routing("system", {}, [Settings(WINHTTP), Settings(WININET, {}, (), script)])
-        fallback = routing("system", {}, [Settings(WININET, {True: "http://p.test:1"}, (), script)])
+        made = routing("system", {}, [ProxySettings(WINHTTP), ProxySettings(WININET, {}, (), script)])
+        fallback = routing("system", {}, [ProxySettings(WININET, {True: "http://p.test:1"}, (), script)])
         with pytest.raises(UsageError):
             routing(f"pac:{script}", {})
     assert (made.script, route(made)) == (None, None)
@@ -238,8 +243,8 @@ def test_everything_that_is_configured() -> None:
 
     with serving(handle) as server:
         settings = [
-            Settings(WINHTTP, {True: "http://e.test:1", False: "http://w.test:3"}),
-            Settings(WININET, {}, (), f"http://{HOST}:{server.port}/x.pac"),
+            ProxySettings(WINHTTP, {True: "http://e.test:1", False: "http://w.test:3"}),
+            ProxySettings(WININET, {}, (), f"http://{HOST}:{server.port}/x.pac"),
         ]
         environment = {"https_proxy": "http://e.test:1"}
         found = configured(["a.test", "b.test"], "socks5://f.test", environment, settings)

@@ -7,7 +7,7 @@ as a whole.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -24,7 +24,6 @@ from tlsinspect.evidence.sighting import Sighting
 from tlsinspect.evidence.truststores import Stores
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.gather import Gatherer
-from tlsinspect.gather.aside import aside
 from tlsinspect.gather.listeners import listeners_at
 from tlsinspect.gather.port80 import Port80
 from tlsinspect.gather.reverse import reverse_names
@@ -50,6 +49,7 @@ from tlsinspect.model import (
     Row,
     Stage,
 )
+from tlsinspect.observe.apart import apart
 from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.probes import probe
 from tlsinspect.observe.route import Proxy, Routing, Ways, read_resolve
@@ -121,12 +121,13 @@ class Run:
     async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
         if any(s.path is not None and s.path.foreign for s in sightings):
             with contextlib.suppress(TimeoutError):
-                self.stores = await aside(read_stores, STORES_SECONDS)
+                async with asyncio.timeout(STORES_SECONDS):
+                    self.stores = await apart(read_stores, "trust stores")
 
     async def _ask_local(self) -> None:
         """What is known nearby of the places that were connected to."""
         seen = [s for ways in self.seen.values() for each in ways.values() for s in each]
-        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s)) is not None)
+        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s.connections)) is not None)
         if self.options["reverse_dns"]:
             google = {e.host for e in self.profile.endpoints if e.authority is Authority.GOOGLE}
             direct = (s.address for s in seen if s.address and s.route.proxy is None and s.host in google)
@@ -175,8 +176,8 @@ class Run:
         """Ask what only somebody on the way would answer, where `sighting` was made."""
         known = (Ways.only(p) for ways in await self._ways(sighting.endpoint) for p in ways.proxies)
         ways = next((w for w in known if w.route(w.proxies[0]).proxy == sighting.seen.route.proxy), Ways())
-        for seen in await probe(sighting.endpoint, ways, self.settings):
-            self.probed.append(Observed(_asked_for(sighting.endpoint, seen), (seen,)))
+        asked = await probe(sighting.endpoint, ways, self.settings)
+        self.probed += [Observed(endpoint, (seen,)) for endpoint, seen in asked]
 
     async def _ask_second(self, gatherer: Gatherer, sightings: Sequence[Sighting]) -> None:
         """Where a single Google leaf tells the time and the local clock contradicts it: ask another Google host."""
@@ -434,13 +435,6 @@ def _cancelled(seen: Observation) -> bool:
     return seen.failure is not None and seen.failure.reason is Reason.CANCELLED
 
 
-def _asked_for(endpoint: Endpoint, seen: Observation) -> Endpoint:
-    """The endpoint a probe was made of: itself, or the name that was made up."""
-    if seen.host == endpoint.host:
-        return endpoint
-    return replace(endpoint, host=seen.host, authority=Authority.PUBLIC, rows=())
-
-
 MAX_PROBED = 4  # on each route
 
 
@@ -448,9 +442,10 @@ def _representatives(sightings: Sequence[Sighting]) -> list[Sighting]:
     """Whom to probe: on each route one host of each foreign signer, else one host at all."""
     routes: dict[Route, dict[str, Sighting]] = {}
     for s in sightings:
-        if s.path is None or not s.path.certificates or not s.seen.connections:
+        path = s.readable_path
+        if path is None or not s.seen.connections:
             continue
-        signer = text_of(s.path.leaf.issuer) if s.path.foreign else ""
+        signer = text_of(path.leaf.issuer) if path.foreign else ""
         routes.setdefault(s.seen.route, {}).setdefault(signer, s)
     chosen = []
     for found in routes.values():

@@ -1,7 +1,7 @@
 """This machine by itself: proxies, clock, trust data, stores and settings. Nobody is asked; no socket is opened."""
 
-import getpass
 import platform
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.tenant import private_names
-from tlsinspect.judge.installed import MOST_NAMES, authorities, findings, foreign
-from tlsinspect.judge.words import finding, listed
+from tlsinspect.judge.installed import MOST_NAMES, authorities, findings, strangers
+from tlsinspect.judge.words import enumerated, finding
 from tlsinspect.model import SCHEMA_VERSION, Diagnosis, Finding, Route, TriedRoute
 from tlsinspect.observe import systemproxy
 from tlsinspect.observe.route import DIRECT, from_environment
 from tlsinspect.observe.routing import routing
 from tlsinspect.observe.systemclock import synchronised
-from tlsinspect.redact import EVERYBODY, of_this_machine, scrub
+from tlsinspect.scrub import EVERYBODY, of_this_machine, scrub, user
 from tlsinspect.stores import Machine, read_stores, shipped, switched_off, within
 from tlsinspect.stores.table import table
 from tlsinspect.trust import Trust
@@ -43,8 +43,8 @@ class Examined:
     def redacted(self) -> Diagnosis:
         shown = scrub(self.diagnosis, self.secrets)
         # Whole fields, for names too short to be found in other words.
-        user = shown.user if shown.user.casefold() in EVERYBODY else "<the-user>"
-        return replace(shown, user=user, machine="<the-machine>", redacted=True)
+        name = shown.user if shown.user.casefold() in EVERYBODY else "<the-user>"
+        return replace(shown, user=name, machine="<the-machine>", redacted=True)
 
 
 def examine(
@@ -55,16 +55,16 @@ def examine(
     """Look at this machine. Raises TrustDataError where the trust data is not what its manifest says."""
     trust, machine, now = trust or Trust.default(), machine or Machine(), clock()
     stores = read_stores(machine)
-    strangers = foreign(stores, trust, shipped(machine.platform))
-    installed = authorities(strangers, stores, trust)
+    unknown = strangers(stores, trust, shipped(machine.platform))
+    installed = authorities(unknown, stores, trust)
     system = systemproxy.read()
     routes = tuple(_route(*tried, machine.environment, system) for tried in TRIED)
     diagnosis = Diagnosis(
         schema_version=SCHEMA_VERSION,
         tool=f"tlsinspect {__version__}",
         made=now,
-        user=_user(),
-        machine=platform.node(),
+        user=user(),
+        machine=socket.gethostname(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions=_versions(),
         trust=trust.facts,
@@ -75,17 +75,10 @@ def examine(
         stores=stores.facts(),
         unread=stores.unread,
         authorities=installed,
-        findings=(*_settings(machine, routes), *findings(strangers, installed, stores, trust, now)),
+        findings=(*_settings(machine, routes), *findings(unknown, installed, stores, trust, now)),
     )
-    named = private_names(zip(strangers, (a.product for a in installed), strict=True))
+    named = private_names(zip(unknown, (a.product for a in installed), strict=True))
     return Examined(diagnosis, {**named, **_proxies(routes), **of_this_machine()})
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
 
 
 def _versions() -> dict[str, str]:
@@ -113,10 +106,10 @@ def _hidden(value: str) -> str:
 
 
 def _route(
-    url: str, host: str, tls: bool, environment: Mapping[str, str], system: Sequence[systemproxy.Settings]
+    url: str, host: str, tls: bool, environment: Mapping[str, str], system: Sequence[systemproxy.ProxySettings]
 ) -> TriedRoute:
     """The way ``--proxy auto`` would go. A script is only named: to have it would be to ask the network."""
-    used = next((settings for settings in system if not settings.empty), None)
+    used = systemproxy.in_use(system)
     try:
         if from_environment(environment) is None and used is not None and used.script:
             return TriedRoute(url, Route(None, f"as {used.said} ({used.origin}) says, which was not asked"))
@@ -138,7 +131,7 @@ def _settings(machine: Machine, routes: Sequence[TriedRoute]) -> Iterator[Findin
     for off in switches:
         said = {"client": off.client, "what": off.what, "where": off.where}
         if off.hosts:
-            yield finding("unverified-hosts", {**said, "hosts": listed(off.hosts, MOST_NAMES)})
+            yield finding("unverified-hosts", {**said, "hosts": enumerated(off.hosts, MOST_NAMES)})
         else:
             yield finding("verification-off", said)
     for tried in routes:

@@ -30,6 +30,7 @@ from tlsinspect.addresses import is_public
 from tlsinspect.der import Buffer
 from tlsinspect.endpoints.target import Target, read_target
 from tlsinspect.errors import UsageError
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.exchange import MAX_LOCATION, Ending, Journal, Question, ask
 from tlsinspect.http1 import Head
 from tlsinspect.model import Fetch, FetchOutcome, PassedOver, Reason
@@ -92,13 +93,14 @@ class _Errand:
         self, outcome: FetchOutcome, detail: str = "", *, body: Buffer | None = None, seconds: float = 0.0
     ) -> Fetched:
         seen = self.journal
+        peer = peer_of(seen.tried)
         fetch = Fetch(
             url=self.url,
             purpose=self.purpose,
             outcome=outcome,
             detail=detail,
             status=seen.head.status if seen.head else None,
-            address=next((c.address for c in reversed(seen.tried) if c.outcome == "connected"), None),
+            address=peer[0] if peer else None,
             location=seen.location or None,
             date=seen.head.date if seen.head else None,
             size=seen.size,
@@ -306,8 +308,7 @@ class Fetcher:
             journal.route = ways.route(proxy)
             first = journal.waiting_for = (proxy.host, proxy.port) if proxy else origin
             # Where names are resolved here, the proxy is told an address that was looked at.
-            seen = proxy is not None and proxy.scheme == "socks5"
-            asked = (await self._places(origin))[0] if seen else origin
+            asked = (await self._places(origin))[0] if proxy is not None and proxy.resolves_here else origin
             return _Connected(await self._dial(first, proxy, journal), first, asked)
 
         passed_over: list[PassedOver] = []

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from tlsinspect.der import OID, SEQUENCE, MalformedError, dotted
 
-SET = 0x31
 MAX_PARTS = 256
 _BMP, _UNIVERSAL = 0x1E, 0x1C
 # Types whose octets are letters, whatever alphabet they promise: UTF8, numeric, printable, T.61, videotex, IA5,

@@ -106,6 +106,35 @@ class Reason(StrEnum):
     INTERNAL = "internal-error"  # a defect of tlsinspect itself
 
 
+# What each means, for people. A failure's `detail` is added where it says more.
+REASONS: dict[Reason, str] = {
+    Reason.NAME_NOT_FOUND: "no such name",
+    Reason.DNS_FAILED: "the DNS server gave no answer",
+    Reason.REFUSED: "connection refused",
+    Reason.NO_ROUTE: "no route to the address",
+    Reason.TIMEOUT: "no answer in time",
+    Reason.RESET: "connection reset",
+    Reason.CLOSED: "connection closed",
+    Reason.PROXY_AUTH_REQUIRED: "the proxy asks for credentials",
+    Reason.PROXY_DENIED: "the proxy refuses",
+    Reason.PROXY_REDIRECT: "the proxy redirects elsewhere",
+    Reason.PROXY_PORTAL: "the proxy asks to sign in to the network",
+    Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
+    Reason.PROXY_NOT_HTTP: "the proxy's answer is not HTTP",
+    Reason.PROXY_ANSWER_TOO_LONG: "the proxy's answer does not end",
+    Reason.PROXY_NOT_SOCKS: "the proxy's answer is not SOCKS5",
+    Reason.PROXY_TLS: "no TLS session with the proxy itself",
+    Reason.PROXY_UNSUPPORTED: "tlsinspect does not speak this kind of proxy",
+    Reason.PROXY_SCRIPT: "the proxy script names no way",
+    Reason.NOT_TLS: "not TLS",
+    Reason.ALERT: "TLS alert",
+    Reason.TLS_ERROR: "TLS error",
+    Reason.CERTIFICATE_UNREADABLE: "unreadable certificate",
+    Reason.CANCELLED: "interrupted",
+    Reason.INTERNAL: "a defect of tlsinspect",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of a profile: a URL somebody says a client needs."""
@@ -229,7 +258,7 @@ class Observation:
     started: datetime  # local clock
     stage: Stage
     attempt: int = 1
-    slice: str = ""  # what was asked otherwise than usual: see observe/slices.py and observe/probes.py
+    slice: str = ""  # what was asked otherwise than usual: see asked.py
     server_name: str | None = None  # sent in the handshake (SNI)
     addresses: tuple[str, ...] = ()  # as resolved
     address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)
@@ -369,6 +398,11 @@ class Attribution:
     matched: str  # the name that matched, or in words what was seen
     severity: Severity = Severity.HIGH  # how bad it is to meet this product
 
+    @property
+    def name(self) -> str:
+        """The product without the catalogue's remark on versions."""
+        return self.product.partition(" (")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
@@ -384,7 +418,7 @@ class Assessment:
     attribution: Attribution | None = None
     issuer: str | None = None  # of the leaf, as RFC 4514 text
     issuer_title: str | None = None  # its common name, or what stands for one
-    issuing_key: str | None = None  # SPKI SHA-256 of the key whose signature on the leaf was verified
+    signing_keys: tuple[str, ...] = ()  # SPKI SHA-256 of those whose signatures were verified, leaf's issuer first
     path: tuple[str, ...] = ()  # common names, leaf's issuer … anchor, where a path was proven
     revocation: tuple[RevocationStatus, ...] = ()  # of each certificate below the anchor, leaf first, where proven
     timestamps: tuple[Timestamp, ...] = ()  # of the leaf, where proven

@@ -2,7 +2,7 @@
 
 from tlsinspect.evidence.portal import host_of, portal_sign
 from tlsinspect.evidence.signedobject import is_signed_object
-from tlsinspect.model import Endpoint, Fetch, FetchOutcome, Reach, Reachability, Reason
+from tlsinspect.model import REASONS, Endpoint, Fetch, FetchOutcome, Reach, Reachability, Reason
 from tlsinspect.observe.plain import MAX_BODY, PlainAnswer
 from tlsinspect.trust import Trust
 
@@ -43,24 +43,6 @@ _BY_OUTCOME = {
     FetchOutcome.FORBIDDEN_REDIRECT: (Reach.NOT_PKI, "redirects where nothing of Google's is"),
 }
 
-_SILENCE = {
-    Reason.REFUSED: "connection refused",
-    Reason.RESET: "connection reset",
-    Reason.CLOSED: "connection closed without an answer",
-    Reason.NO_ROUTE: "no route",
-    Reason.NAME_NOT_FOUND: "the name does not resolve",
-    Reason.DNS_FAILED: "the name does not resolve",
-    Reason.TIMEOUT: "no answer in time",
-    Reason.PROXY_AUTH_REQUIRED: "the proxy asks for credentials",
-    Reason.PROXY_DENIED: "the proxy refuses",
-    Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
-    Reason.PROXY_NOT_SOCKS: "the proxy's answer is not SOCKS5",
-    Reason.PROXY_TLS: "no TLS session with the proxy itself",
-    Reason.PROXY_UNSUPPORTED: "tlsinspect does not speak this kind of proxy",
-    Reason.PROXY_SCRIPT: "the proxy script names no way",
-    Reason.INTERNAL: "a defect of tlsinspect",
-}
-
 
 def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Reach, str, bool]:
     head = answer.head
@@ -84,8 +66,4 @@ def _reached(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> tuple[Rea
 def _silent(reason: Reason) -> tuple[Reach, str, bool]:
     if reason is Reason.PROXY_NOT_HTTP:
         return Reach.NOT_PKI, "what answers is not HTTP", False
-    return (
-        Reach.TIMEOUT if reason in (Reason.TIMEOUT, Reason.INTERNAL) else Reach.REFUSED,
-        _SILENCE.get(reason, reason),
-        False,
-    )
+    return Reach.TIMEOUT if reason in (Reason.TIMEOUT, Reason.INTERNAL) else Reach.REFUSED, REASONS[reason], False

@@ -8,17 +8,17 @@ Products, verdicts, hashes of keys and the hosts that were asked for stay: witho
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 from tlsinspect.certificate import Certificate, escaped, text_of, title_of
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.catalogue import catalogue_of, is_closed
 from tlsinspect.evidence.extensions import Raw
 from tlsinspect.evidence.names import claims
-from tlsinspect.evidence.path import Signer, find_path, readable
+from tlsinspect.evidence.path import find_path, readable
+from tlsinspect.evidence.portal import host_of
 from tlsinspect.judge.words import wording
 from tlsinspect.model import (
     Assessment,
@@ -31,20 +31,13 @@ from tlsinspect.model import (
     Report,
     TrustStore,
 )
-from tlsinspect.redact import SHORTEST, of_this_machine, scrub
+from tlsinspect.scrub import SHORTEST, each_text, of_this_machine, scrub
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
 T = TypeVar("T")
 Secrets = dict[str, str]  # what is private, and what stands for it
 
-_PUBLIC = {
-    Signer.GOOGLE,
-    Signer.GOOGLE_INTERMEDIATE,
-    Signer.GOOGLE_ALTERNATE,
-    Signer.GOOGLE_HISTORICAL,
-    Signer.PUBLIC,
-}
 _NAMES_IN_VIA = {"google", "warcprox"}  # pseudonyms that name a product and no machine (RFC 9110 §7.6.3)
 
 
@@ -127,7 +120,7 @@ def _is_host(text: str) -> bool:
 
 def _machine() -> Secrets:
     """This machine and its user, unless the name is a word that stands in the sentences anyway."""
-    words = {word.casefold() for word in re.findall(r"\w+", str(wording()))} | {"root", "localhost", "admin"}
+    words = {word.casefold() for word in re.findall(r"\w+", str(wording()))}
     return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in words}
 
 
@@ -144,23 +137,16 @@ def _of_observation(seen: Observation, trust: Trust) -> Secrets:
 
 
 def _of_route(proxy: str | None) -> Secrets:
-    host = _host_in(proxy)
+    host = host_of(proxy)
     return {host: "<proxy>"} if host and not _is_loopback(host) else {}
 
 
 def _of_location(location: str | None, trust: Trust) -> Secrets:
     """Where an answer leads: a portal's address may name the guest, its host names the network."""
-    host = _host_in(location)
+    host = host_of(location)
     if not location or (host and trust.is_google_name(host)):
         return {}
     return {location: "<elsewhere>", **({host: "<elsewhere>"} if host else {})}
-
-
-def _host_in(url: str | None) -> str | None:
-    try:
-        return urlsplit(url or "").hostname
-    except ValueError:
-        return None
 
 
 def _machines_in(via: str) -> Iterator[str]:
@@ -181,7 +167,7 @@ def _is_foreign(endpoint: Endpoint, seen: Observation, trust: Trust) -> bool:
     if seen.tls is None or not seen.tls.chain:
         return False
     path = find_path(seen.tls.chain, endpoint.host, endpoint.authority, seen.started, trust)
-    return path.signer not in _PUBLIC or not claims(path.leaf, endpoint.host)
+    return not path.anchored or not claims(path.leaf, endpoint.host)
 
 
 def _of_certificate(certificate: Certificate, product: Attribution | None, trust: Trust) -> Secrets:
@@ -282,10 +268,8 @@ def _finding(found: Finding, secrets: Secrets) -> Finding:
 
 
 def _cleaned(noun: T, secrets: Secrets) -> T:
-    clean = scrub(noun, secrets)
-    for rule in (_addresses, _mail, _cut_short(secrets)):
-        clean = _each_text(clean, rule)
-    return clean
+    cut_short = _cut_short(secrets)
+    return each_text(scrub(noun, secrets), lambda text: cut_short(_mail(_addresses(text))))
 
 
 def _in_every_form(secrets: Secrets) -> Secrets:
@@ -341,19 +325,3 @@ def _is_private(text: str) -> bool:
 
 def _is_loopback(host: str) -> bool:
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
-
-
-def _each_text(value: T, rule: Callable[[str], str]) -> T:
-    return cast(T, _texts(value, rule))
-
-
-def _texts(value: Any, rule: Callable[[str], str]) -> Any:
-    if type(value) is str:  # the strings of an enumeration are ours
-        return rule(value)
-    if isinstance(value, tuple):
-        return tuple(_texts(v, rule) for v in value)
-    if isinstance(value, Mapping):
-        return {key: _texts(v, rule) for key, v in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _texts(getattr(value, f.name), rule) for f in fields(value)})
-    return value

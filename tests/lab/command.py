@@ -47,6 +47,11 @@ class Result:
         return {host: assessment["verdict"] for host, assessment in self.assessments.items()}
 
     @property
+    def rules(self) -> dict[str, str]:
+        """Which row of the table decided, by host."""
+        return {host: assessment["rule"] for host, assessment in self.assessments.items()}
+
+    @property
     def confidences(self) -> dict[str, str]:
         return {host: assessment["confidence"] for host, assessment in self.assessments.items()}
 

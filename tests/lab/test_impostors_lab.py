@@ -33,10 +33,6 @@ class Meeting:
             return self._scan(*options)
 
 
-def rules(result: Result) -> dict[str, str]:
-    return {host: assessment["rule"] for host, assessment in result.assessments.items()}
-
-
 # -- copies of Google's certificates -----------------------------------------------------------------------------------
 
 
@@ -45,7 +41,7 @@ def test_a_faithful_copy_is_an_impersonation(meet: Meeting, copy: Impostor) -> N
     result = meet(copy)
     assert result.verdicts == dict.fromkeys(TLS_HOSTS, "intercepted")
     assert result.confidences == CERTAIN
-    assert rules(result) == dict.fromkeys(TLS_HOSTS, "issuer-impersonated")
+    assert result.rules == dict.fromkeys(TLS_HOSTS, "issuer-impersonated")
     assert result.status == 1
     for host in TLS_HOSTS:
         finding = result.finding(host, "issuer-impersonated")
@@ -75,7 +71,7 @@ def test_a_copy_that_the_operating_system_trusts_is_an_impersonation_all_the_sam
 ) -> None:
     with network.os_trusts(pki.chain(Impostor.COPY.stem(ALONE))):
         result = meet(Impostor.COPY)
-    assert rules(result) == dict.fromkeys(TLS_HOSTS, "issuer-impersonated")
+    assert result.rules == dict.fromkeys(TLS_HOSTS, "issuer-impersonated")
     assert result.confidences == CERTAIN
 
 
@@ -86,9 +82,9 @@ def test_a_copy_in_the_name_of_an_intermediate_of_which_no_release_has_heard(mee
         meet(Impostor.COPY_ALONE, host, options=[host]),
         meet(Impostor.COPY_ALONE, host, options=[host, "--offline"]),
     )
-    assert rules(offline) == {host: "unknown-intermediate"}
+    assert offline.rules == {host: "unknown-intermediate"}
     assert offline.verdicts == {host: "inconclusive"}
-    assert rules(told) == {host: "issuer-impersonated"}
+    assert told.rules == {host: "issuer-impersonated"}
     assert told.verdicts == {host: "intercepted"}
     assert told.confidences == {host: "certain"}
 
@@ -148,4 +144,4 @@ def test_without_that_authority_among_the_public_ones_it_is_interception(
     with network.redirect(impostor_ports[Impostor.PUBLIC]):
         result = scan()
     assert result.verdicts == dict.fromkeys(TLS_HOSTS, "intercepted")
-    assert rules(result) == dict.fromkeys(TLS_HOSTS, "intercepted")
+    assert result.rules == dict.fromkeys(TLS_HOSTS, "intercepted")

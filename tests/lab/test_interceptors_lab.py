@@ -165,14 +165,6 @@ def test_an_interceptor_asked_for_and_one_on_the_way_are_told_apart(
     assert titles(result)[direct] == COMPANY
 
 
-def test_the_route_decides_who_is_met(scan_as_google: Command, mitmproxy: Proxy) -> None:
-    through = scan_as_google(REVERSED, "--proxy", mitmproxy.url)
-    direct = scan_as_google(REVERSED, "--proxy", "none")
-    assert (through.verdicts, through.attribution(REVERSED)) == ({REVERSED: "intercepted"}, "mitmproxy")
-    assert (direct.verdicts, direct.attribution(REVERSED)) == ({REVERSED: "genuine"}, None)
-    assert [r.assessments[REVERSED]["route"]["proxy"] for r in (through, direct)] == [mitmproxy.url, None]
-
-
 # -- some hosts, some connections --------------------------------------------------------------------------------------
 
 

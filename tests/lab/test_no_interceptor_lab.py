@@ -22,10 +22,6 @@ TIMEOUT = ("--timeout", "1.5")
 RUN_LEVEL = {"all-intercepted", "selective-interception"}
 
 
-def rules(result: Result) -> dict[str, str]:
-    return {host: assessment["rule"] for host, assessment in result.assessments.items()}
-
-
 def accuses_nobody(result: Result) -> bool:
     """Whether no product is named, no host is called intercepted and no conclusion says so."""
     named = {result.attribution(host) for host in TLS_HOSTS}
@@ -67,7 +63,7 @@ def test_what_answers_on_port_443_shows_no_certificate(
     with network.redirect(fault_ports[kind]):
         result = scan_as_google(*TIMEOUT)
     assert result.verdicts == dict.fromkeys(TLS_HOSTS, verdict)
-    assert rules(result) == dict.fromkeys(TLS_HOSTS, rule)
+    assert result.rules == dict.fromkeys(TLS_HOSTS, rule)
     assert set(result.confidences.values()) == {"certain"}
     assert result.status == (3 if verdict == "unreachable" else 1)
     assert accuses_nobody(result)
@@ -80,7 +76,7 @@ def test_a_reset_at_once_may_come_before_or_after_the_connection_counts_as_made(
     with network.redirect(fault_ports["reset-on-accept"]):
         result = scan_as_google(*TIMEOUT)
     assert result.verdicts == dict.fromkeys(TLS_HOSTS, "unreachable")
-    assert set(rules(result).values()) <= {"tcp", "tls"}
+    assert set(result.rules.values()) <= {"tcp", "tls"}
     assert accuses_nobody(result)
 
 
@@ -108,7 +104,7 @@ def test_a_proxy_that_gives_no_tunnel_is_no_interceptor(
 ) -> None:
     result = scan_as_google("--proxy", f"http://{GATEWAY.ipv4}:{fault_ports[kind]}", *TIMEOUT)
     assert result.verdicts == dict.fromkeys(TLS_HOSTS, verdict)
-    assert rules(result) == dict.fromkeys(TLS_HOSTS, rule)
+    assert result.rules == dict.fromkeys(TLS_HOSTS, rule)
     assert accuses_nobody(result)
     assert all(shows_no_certificate(result, host) for host in TLS_HOSTS)
 
@@ -120,7 +116,7 @@ def test_a_filter_on_a_name_is_blocked_because_another_name_passes(scan_as_googl
     with network.filter_name(ALONE):
         result = scan_as_google()
     assert result.verdicts == {**GENUINE, ALONE: "blocked"}
-    assert rules(result)[ALONE] == "filtered"
+    assert result.rules[ALONE] == "filtered"
     assert result.assessments[ALONE]["confidence"] == "strong"
     assert result.status == 1
     assert accuses_nobody(result)
@@ -131,7 +127,7 @@ def test_a_filter_on_an_address_is_unreachable_for_no_name_passes(scan_as_google
     with network.refuse(hosts=[ALONE]), network.swallow(hosts=["mail.google.com"]):
         result = scan_as_google(*TIMEOUT)
     assert result.verdicts == {**GENUINE, ALONE: "unreachable", "mail.google.com": "unreachable"}
-    assert rules(result)[ALONE] == rules(result)["mail.google.com"] == "tcp"
+    assert result.rules[ALONE] == result.rules["mail.google.com"] == "tcp"
     assert result.status == 3
     assert accuses_nobody(result)
 
@@ -141,7 +137,7 @@ def test_a_name_that_leads_nowhere_is_blocked(scan_as_google: Command, network: 
     with network.resolving({ALONE: nowhere}):
         result = scan_as_google()
     assert result.verdicts == {**GENUINE, ALONE: "blocked"}
-    assert rules(result)[ALONE] == "sinkhole"
+    assert result.rules[ALONE] == "sinkhole"
     assert result.assessments[ALONE]["confidence"] == "likely"
     assert nowhere in result.assessments[ALONE]["explanation"]
     assert accuses_nobody(result)
@@ -150,7 +146,7 @@ def test_a_name_that_leads_nowhere_is_blocked(scan_as_google: Command, network: 
 def test_a_name_that_does_not_resolve_is_unreachable(scan_as_google: Command) -> None:
     host = "nowhere.google.com"
     result = scan_as_google(host)
-    assert (result.verdicts, rules(result)) == ({host: "unreachable"}, {host: "dns"})
+    assert (result.verdicts, result.rules) == ({host: "unreachable"}, {host: "dns"})
 
 
 def test_names_that_lead_to_the_page_of_a_filter_are_the_wrong_host(
@@ -239,7 +235,7 @@ def test_a_portal_on_port_80_alone_changes_nothing_that_is_proven(
 
 def assert_portal(result: Result, rule: str) -> None:
     assert result.verdicts == dict.fromkeys(TLS_HOSTS, "captive-portal")
-    assert rules(result) == dict.fromkeys(TLS_HOSTS, rule)
+    assert result.rules == dict.fromkeys(TLS_HOSTS, rule)
     assert "portal-on-network" in result.conclusions
     assert result.status == 1
     assert accuses_nobody(result)

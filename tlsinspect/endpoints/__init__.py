@@ -5,7 +5,7 @@ each host and port, so that a host is shaken hands with once however many URLs n
 """
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -163,14 +163,21 @@ def targets(typed: Iterable[str], is_google: Callable[[str], bool]) -> Profile:
 
 
 def with_controls(
-    profile: Profile, controls: Iterable[str], inspected: Iterable[str], is_google: Callable[[str], bool]
+    profile: Profile, controls: Sequence[str], inspected: Sequence[str], is_google: Callable[[str], bool]
 ) -> Profile:
     """`profile` with hosts to compare with: any, and such as are known to be inspected. Raises UsageError."""
     known = {(e.host, e.port, e.tls) for e in profile.endpoints}
+    both = {text for text in controls if text in set(inspected)}
+    if both:
+        raise UsageError(f"{printable(min(both))}: is either a control or known to be inspected")
     added = []
     for typed, expectation in ((controls, "any"), (inspected, "inspected")):
         for text in typed:
             (endpoint,) = targets([text], is_google).endpoints
+            if not endpoint.tls:
+                raise UsageError(
+                    f"{printable(text)}: only hosts over TLS can be compared with (--control, --inspected)"
+                )
             row = replace(endpoint.rows[0], purpose="Control", required=False)
             if (endpoint.host, endpoint.port, endpoint.tls) not in known:
                 added.append(replace(endpoint, expectation=expectation, rows=(row,)))

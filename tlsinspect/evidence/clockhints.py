@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tlsinspect.evidence.clock import SLACK, Bounds
+from tlsinspect.evidence.hint import Hint
 
 RECENTLY = timedelta(days=28)  # what Chromium calls a recently expired certificate
 YEAR = timedelta(days=365)
@@ -46,14 +47,6 @@ class Hints:
         return first if first > bounds.lower() else None
 
 
-@dataclass(frozen=True)
-class Hint:
-    """A code of `wording.toml` and the values its sentence needs."""
-
-    code: str
-    values: dict[str, str]
-
-
 def hints(found: Hints, bounds: Bounds) -> Iterator[Hint]:
     """What to say of the time beside what is proven. Nothing where the caller chose it."""
     if bounds.exact:
@@ -81,7 +74,7 @@ def _unbounded(found: Hints, bounds: Bounds) -> Iterator[Hint]:
     past = [until for until in found.leaves if until < local]
     current = len(past) < len(found.leaves) or any(until >= local for until in found.lists)
     if past and current:
-        yield Hint("clock-probably-right", {})  # T4: of several signed things, the clock fits some
+        yield Hint("clock-probably-right")  # T4: of several signed things, the clock fits some
     elif len(past) > 1:
         least = local - min(past)
         yield Hint("clock-probably-ahead", {"leaves": str(len(past)), "least_days": str(least.days)})  # T5

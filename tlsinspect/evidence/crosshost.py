@@ -13,10 +13,12 @@ class Foreign:
     """A chain nobody public signed, as far as this question goes."""
 
     host: str
-    issuing_key: str | None  # SPKI SHA-256 of the key whose signature on the leaf was verified
+    signing_keys: tuple[str, ...]  # SPKI SHA-256 of those whose signatures were verified, the leaf's issuer first
     leaf_key: str
     issuer: str  # its name and the identifier of its key, as the leaf has them: text
     complete: bool  # up to a root that signed itself: of any other chain a public authority may be the missing end
+    claimed: bool  # the leaf is for this host; a host may be led to another that has done nothing
+    held: bool  # whoever sent the chain showed that he holds its key
 
 
 def issuer_of(leaf: Certificate) -> str:
@@ -28,29 +30,31 @@ def issuer_of(leaf: Certificate) -> str:
 class Shared:
     """Keys that serve unrelated hosts. Only keys outside public roots count: a public CA signs for everybody."""
 
-    issuing_keys: frozenset[str] = frozenset()
+    signing_keys: frozenset[str] = frozenset()
     leaf_keys: frozenset[str] = frozenset()
     issuers: frozenset[str] = frozenset()  # by name alone, where no issuing key was seen
-    proven: frozenset[str] = frozenset()  # of either kind, in complete chains
+    # Of either kind, in complete chains. A root alone is not enough: a company's own hosts share that too.
+    proven: frozenset[str] = frozenset()
 
 
 def shared_keys(foreign: Iterable[Foreign]) -> Shared:
-    chains = list(foreign)
-    keys = [(key, c.host) for c in chains if c.complete for key in (c.issuing_key, c.leaf_key)]
+    chains = [c for c in foreign if c.held]
+    claimed = [c for c in chains if c.claimed]
+    # What a host is called by its address says nothing of whose it is.
+    proven = [c for c in claimed if c.complete and not is_address(c.host)]
     return Shared(
-        issuing_keys=_unrelated((c.issuing_key, c.host) for c in chains),
+        signing_keys=_unrelated((key, c.host) for c in claimed for key in c.signing_keys),
         leaf_keys=_unrelated((c.leaf_key, c.host) for c in chains),
-        issuers=_unrelated((c.issuer, c.host) for c in chains if c.issuing_key is None),
-        proven=_unrelated(keys),
+        issuers=_unrelated((c.issuer, c.host) for c in claimed if not c.signing_keys),
+        proven=_unrelated((key, c.host) for c in proven for key in (*c.signing_keys[:1], c.leaf_key)),
     )
 
 
-def _unrelated(uses: Iterable[tuple[str | None, str]]) -> frozenset[str]:
+def _unrelated(uses: Iterable[tuple[str, str]]) -> frozenset[str]:
     """The keys used for more than one site."""
     sites: dict[str, set[str]] = defaultdict(set)
     for key, host in uses:
-        if key is not None:
-            sites[key].add(_site(host))
+        sites[key].add(_site(host))
     return frozenset(key for key, found in sites.items() if len(found) > 1)
 
 

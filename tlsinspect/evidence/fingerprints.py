@@ -19,7 +19,6 @@ from tlsinspect import der
 from tlsinspect.certificate import REFUSALS, Certificate, quietly
 from tlsinspect.errors import TrustDataError
 from tlsinspect.evidence.catalogue import LONGEST, Row, catalogue_of, checked, kinds_of
-from tlsinspect.evidence.names import common_names
 from tlsinspect.model import Attribution, Confidence, Observation, Severity
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
@@ -148,10 +147,6 @@ def _epoch_serial(shape: Shape, wanted: float) -> bool:
     return abs(made - shape.leaf.not_before - timedelta(days=wanted)) <= timedelta(days=1)
 
 
-def _negative_serial(shape: Shape, wanted: bool) -> bool:
-    return (shape.leaf.serial < 0) is wanted
-
-
 def _subject_holds(shape: Shape, wanted: Mapping[str, str]) -> bool:
     return all(part in shape.leaf.subject for part in wanted.items())
 
@@ -161,31 +156,19 @@ def _same_names(shape: Shape, wanted: bool) -> bool:
     return (bool(named[0]) and named[0] == named[1] == named[2]) is wanted
 
 
-def _cn_in_san(shape: Shape, wanted: bool) -> bool:
-    names = common_names(shape.leaf)
-    return bool(names) and all(name in shape.leaf.dns_names for name in names) is wanted
-
-
 def _domain_and_below(shape: Shape, wanted: bool) -> bool:
     names = shape.leaf.dns_names
     base = min(names, key=len, default="")
     return (len(names) == 2 and set(names) == {base, f"*.{base}"}) is wanted
 
 
-def _certificates(shape: Shape, wanted: int) -> bool:
-    return len(shape.chain) == wanted
-
-
 def _root_copies(shape: Shape, wanted: int) -> bool:
     return sum(c.self_issued for c in shape.chain[1:]) == wanted
 
 
-def _header(read: Callable[[Observation], str | None]) -> Callable[[Shape, str], bool]:
-    def fits(shape: Shape, wanted: str) -> bool:
-        said = read(shape.seen) if shape.seen is not None else None
-        return said is not None and len(said) <= LONGEST and re.fullmatch(wanted, said) is not None
-
-    return fits
+def _via(shape: Shape, wanted: str) -> bool:
+    said = shape.seen.http.via if shape.seen is not None and shape.seen.http is not None else None
+    return said is not None and len(said) <= LONGEST and re.fullmatch(wanted, said) is not None
 
 
 def _is_number(value: Any) -> bool:
@@ -231,16 +214,11 @@ _MARKS: dict[str, _Mark] = {
     "not_after": _Mark(_is_day, _ends),
     "serial_bits_at_most": _Mark(_is_number, _short_serial),
     "serial_epoch_after_days": _Mark(_is_number, _epoch_serial),
-    "serial_negative": _Mark(_is_flag, _negative_serial),
     "subject": _Mark(_is_attributes, _subject_holds),
     "cn_is_o_and_ou": _Mark(_is_flag, _same_names),
-    "cn_in_san": _Mark(_is_flag, _cn_in_san),
     "san_is_domain_and_below": _Mark(_is_flag, _domain_and_below),
-    "certificates": _Mark(_is_number, _certificates),
     "root_copies": _Mark(_is_number, _root_copies),
-    "http_via": _Mark(_is_expression, _header(lambda seen: seen.http.via if seen.http else None)),
-    "http_server": _Mark(_is_expression, _header(lambda seen: seen.http.server if seen.http else None)),
-    "proxy_server": _Mark(_is_expression, _header(lambda seen: seen.proxy.server if seen.proxy else None)),
+    "http_via": _Mark(_is_expression, _via),
 }
 
 

@@ -97,13 +97,16 @@ class Path:
         return top.self_issued and signed(top, top)
 
     @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """SPKI SHA-256 of the keys whose signatures were verified, the leaf's issuer first."""
+        if len(self.certificates) == 1 and self.leaf.self_issued and signed(self.leaf, self.leaf):
+            return (self.leaf.spki_sha256,)
+        return tuple(c.spki_sha256 for c in self.certificates[1:])
+
+    @property
     def issuing_key(self) -> str | None:
-        """SPKI SHA-256 of the key whose signature on the leaf was verified, or None."""
-        if len(self.certificates) > 1:
-            return self.certificates[1].spki_sha256
-        if self.certificates and self.leaf.self_issued and signed(self.leaf, self.leaf):
-            return self.leaf.spki_sha256
-        return None
+        """The key whose signature on the leaf was verified, or None."""
+        return next(iter(self.signing_keys), None)
 
 
 def find_path(
@@ -247,7 +250,8 @@ class _Search:
             child = path[-1]
             issuers = (c for c in self.pool if c.subject_der == child.issuer_der and c not in path)
             parent = next((c for c in issuers if self._signed(child, c)), None)
-            if parent is None:
+            # Who may not sign is no authority, and whoever stands above him answers for nothing he did.
+            if parent is None or not (parent.self_issued or _may_sign(parent, tuple(path))):
                 break
             path.append(parent)
         return tuple(path)

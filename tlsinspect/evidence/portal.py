@@ -36,6 +36,7 @@ def portal_sign(endpoint: Endpoint, head: Head, trust: Trust) -> str:
 
 
 def host_of(location: str | None) -> str | None:
+    """The host of a URL, where there is one."""
     try:
         return urlsplit(location or "").hostname
     except ValueError:

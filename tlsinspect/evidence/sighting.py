@@ -47,6 +47,11 @@ class Sighting:
     learnt: tuple[Learnt, ...] = ()  # of each certificate below the anchor, leaf first, where proven
 
     @property
+    def readable_path(self) -> Path | None:
+        """The path, where at least its leaf can be read."""
+        return self.path if self.path is not None and self.path.certificates else None
+
+    @property
     def pairs(self) -> list[tuple[Certificate, Certificate]]:
         """Each certificate of a proven path below its anchor, and its issuer."""
         return list(pairwise(self.path.certificates)) if self.path is not None and self.proven else []

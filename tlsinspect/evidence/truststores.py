@@ -124,7 +124,7 @@ class Stores:
         helped = any(store.issuer_of(c) is not None for store in system for c in presented)
         return not helped and all(store.whole for store in system)
 
-    def verdict_of(self, client: str, held: Sequence[str]) -> bool | None:
+    def trusts(self, client: str, held: Sequence[str]) -> bool | None:
         """Whether `client` trusts what the stores `held` hold; None where that is not known."""
         used = self.used[client]
         if any(i in held for i in used):
@@ -179,7 +179,7 @@ def _root(path: Path, product: str | None, stores: Stores) -> InterceptingRoot:
     presented = signers(path)
     top = presented[-1] if presented else next(filter(None, (s.holds(path) for s in stores.stores)), None)
     held = stores.holding(path)
-    said = {client.title: stores.verdict_of(client.title, held) for client in stores.clients}
+    said = {client.title: stores.trusts(client.title, held) for client in stores.clients}
     name = top.subject if top is not None else path.certificates[-1].issuer
     return InterceptingRoot(
         title=title_of(name),

@@ -1,11 +1,11 @@
 """What the address a Google name led to suggests: hints, for a transparent proxy keeps the address and routes lie."""
 
 import ipaddress
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from tlsinspect.addresses import is_public, leads_to
 from tlsinspect.endpoints.target import is_address
+from tlsinspect.evidence.hint import Hint
 from tlsinspect.model import Observation
 from tlsinspect.trust import Trust
 
@@ -14,12 +14,6 @@ _PRIVATE = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
                                "fc00::/7", "fe80::/10"))
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Hint:
-    code: str
-    values: dict[str, str] = field(default_factory=dict)
 
 
 def whereabouts(seen: Observation, trust: Trust, now: datetime) -> Hint | None:

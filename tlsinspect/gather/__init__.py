@@ -213,8 +213,8 @@ class Gatherer:
 
 def _top_without_issuer(sighting: Sighting) -> Certificate | None:
     """The certificate whose issuer was not presented, of a chain that may be Google's all the same."""
-    path = sighting.path
-    if path is None or not path.certificates or sighting.endpoint.authority is not Authority.GOOGLE:
+    path = sighting.readable_path
+    if path is None or sighting.endpoint.authority is not Authority.GOOGLE:
         return None
     if path.signer is Signer.GOOGLE_INTERMEDIATE:
         return path.leaf

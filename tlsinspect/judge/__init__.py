@@ -6,7 +6,6 @@ all observations of a run prove together (the time, shared keys), then each endp
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from tlsinspect.certificate import Certificate, text_of, title_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
@@ -14,20 +13,22 @@ from tlsinspect.evidence.crosshost import Foreign, issuer_of, shared_keys
 from tlsinspect.evidence.fingerprints import Shape, attribute_shape
 from tlsinspect.evidence.gathered import staples_of
 from tlsinspect.evidence.moment import bounds_of, hints_of
-from tlsinspect.evidence.path import Path, readable
+from tlsinspect.evidence.names import Claim
+from tlsinspect.evidence.path import readable
 from tlsinspect.evidence.sighting import Observed, Sighting, informed, sight
 from tlsinspect.evidence.truststores import intercepting_roots
 from tlsinspect.judge.advice import case_of, remedy
-from tlsinspect.judge.establish import Context, Established, establish
+from tlsinspect.judge.establish import Context, Established, claim, establish
 from tlsinspect.judge.findings import Suspects, findings
 from tlsinspect.judge.probes import minted, probe_findings
 from tlsinspect.judge.rules import decide
-from tlsinspect.judge.together import together
+from tlsinspect.judge.together import merged
 from tlsinspect.judge.values import values
 from tlsinspect.judge.words import explanation
 from tlsinspect.model import (
     Assessment,
     Attribution,
+    Confidence,
     Endpoint,
     Failure,
     Finding,
@@ -38,6 +39,7 @@ from tlsinspect.model import (
     Verdict,
 )
 from tlsinspect.text import one_line
+from tlsinspect.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ def judge_run(
         context,
         bounds=bounds_of(telling, context),
         hints=hints_of(telling, context),
-        shared=shared_keys(_foreign(everything)),
+        shared=shared_keys(_foreign(everything, context.trust)),
         minted=minted(probes),
     )
-    assessments = tuple(together([_assess_safely(s, context) for s in each]) for each in sightings)
+    assessments = tuple(merged([_assess_safely(s, context) for s in each]) for each in sightings)
     roots = _roots(assessments, sightings, context)
     return Judged(assessments, context, roots, tuple(probe_findings(probes)))
 
@@ -108,9 +110,17 @@ def _failed(endpoint: Endpoint, seen: Observation, defect: Exception, context: C
     return Sighting(endpoint, replace(seen, failure=failure), None, context.basis)
 
 
-def _foreign(sightings: Sequence[Sighting]) -> list[Foreign]:
+def _foreign(sightings: Sequence[Sighting], trust: Trust) -> list[Foreign]:
     return [
-        Foreign(s.endpoint.host, s.path.issuing_key, s.path.leaf.spki_sha256, issuer_of(s.path.leaf), s.path.complete)
+        Foreign(
+            s.endpoint.host,
+            s.path.signing_keys,
+            s.path.leaf.spki_sha256,
+            issuer_of(s.path.leaf),
+            complete=s.path.complete,
+            claimed=claim(s, s.path, trust) in (Claim.CLAIMED, Claim.CN_ONLY),
+            held=s.seen.tls is not None and s.seen.tls.completed,
+        )
         for s in sightings
         if s.path is not None and s.path.foreign
     ]
@@ -124,7 +134,8 @@ def _assess_safely(sighting: Sighting, context: Context) -> Assessment:
 
 
 def _assess_one(sighting: Sighting, context: Context) -> Assessment:
-    endpoint, seen, path = sighting.endpoint, sighting.seen, sighting.path
+    endpoint, seen, path = sighting.endpoint, sighting.seen, sighting.readable_path
+    leaf = path.leaf if path is not None else None
     established = establish(sighting, context)
     decision = decide(established.facts)
     named, shaped = _attributions(established, seen, context)
@@ -142,13 +153,13 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
         remedy=remedy(case_of(endpoint, decision.rule.id, decision.verdict, shown), words),
         findings=findings(decision, seen, established, Suspects(named, shaped), context, words),
         attribution=shown,
-        issuer=_issuer(path),
-        issuer_title=title_of(path.leaf.issuer) if path is not None and path.certificates else None,
-        issuing_key=path.issuing_key if path is not None else None,
+        issuer=text_of(leaf.issuer) if leaf is not None else None,
+        issuer_title=title_of(leaf.issuer) if leaf is not None else None,
+        signing_keys=path.signing_keys if path is not None else (),
         path=_titles(established),
         revocation=established.revocation,
         timestamps=established.timestamps,
-        not_after=_leaf_end(path),
+        not_after=leaf.not_after if leaf is not None else None,
         observations=(seen,),
     )
 
@@ -158,14 +169,17 @@ def _attributions(
 ) -> tuple[Attribution | None, Attribution | None]:
     """Which product the names of a foreign chain are of, and which its looks. What somebody known signed is not looked
     at."""
-    path = established.path
-    if path is None or not path.certificates or established.facts.proven or established.facts.public or not seen.tls:
+    path = established.readable_path
+    if path is None or established.facts.proven or established.facts.public or not seen.tls:
         return None, None
     chain = readable(seen.tls.chain)
     named = attribute(chain, context.trust, path)
     if not established.facts.foreign:
         return named, None
-    return named, attribute_shape(Shape(_as_sent(chain, seen.tls), seen), context.trust)
+    shaped = attribute_shape(Shape(_as_sent(chain, seen.tls), seen), context.trust)
+    if named is not None and shaped is not None and named.id != shaped.id:
+        named = replace(named, confidence=Confidence.WEAK)  # somebody gave his proxy another's name
+    return named, shaped
 
 
 def _as_sent(chain: Sequence[Certificate], tls: Tls) -> tuple[Certificate, ...]:
@@ -174,20 +188,12 @@ def _as_sent(chain: Sequence[Certificate], tls: Tls) -> tuple[Certificate, ...]:
     return tuple(by_der[der] for der in tls.chain if der in by_der)
 
 
-def _issuer(path: Path | None) -> str | None:
-    return text_of(path.leaf.issuer) if path is not None and path.certificates else None
-
-
 def _titles(established: Established) -> tuple[str, ...]:
     """The path from the leaf's issuer to its anchor, where there is an anchor."""
     path, facts = established.path, established.facts
     if path is None or not (facts.proven or facts.public):
         return ()
     return tuple(c.title for c in path.certificates[1:])
-
-
-def _leaf_end(path: Path | None) -> datetime | None:
-    return path.leaf.not_after if path is not None and path.certificates else None
 
 
 __all__ = ["Judged", "Observed", "judge_run"]

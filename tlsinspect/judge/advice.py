@@ -7,10 +7,11 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from tlsinspect.judge.words import fill
+from tlsinspect.judge.rules import INCIDENTS
+from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Advice, Assessment, Attribution, Endpoint, Verdict
 
-ASKS = ("", "exempt", "allow", "incident", "explain")
+ASKS = ("incident", "exempt", "allow", "explain")  # what a ticket asks for, in this order
 TARGETS = "targets"  # the profile of hosts that were named one by one
 
 
@@ -95,7 +96,7 @@ def _for_clients_in(case: Case) -> tuple[tuple[str, Remedy], ...]:
 
 
 def asked(assessment: Assessment) -> str:
-    """What a ticket about an assessment asks for: one of ASKS."""
+    """What a ticket about an assessment asks for: one of ASKS, or nothing."""
     return remedy_for(_case(assessment)).ask
 
 
@@ -110,9 +111,12 @@ def advice(assessments: Iterable[Assessment]) -> tuple[Advice, ...]:
 
 
 def is_well(assessment: Assessment) -> bool:
-    """Genuine, or inspected where that is expected."""
+    """Genuine, or inspected where that is expected. Of a host that was only to be compared with nothing is asked."""
+    if assessment.rule in INCIDENTS:
+        return False
+    compared = not assessment.endpoint.required and assessment.endpoint.expectation != "exempt"
     inspected = assessment.verdict is Verdict.INTERCEPTED and assessment.endpoint.expectation != "exempt"
-    return assessment.verdict is Verdict.GENUINE or inspected
+    return assessment.verdict is Verdict.GENUINE or inspected or compared
 
 
 def _remedies(bad: Iterable[Assessment]) -> Iterator[Advice]:
@@ -123,7 +127,7 @@ def _remedies(bad: Iterable[Assessment]) -> Iterator[Advice]:
             found.setdefault((without_host, remedy_for(_case(a)).source), []).append(a.endpoint.host)
     for (text, source), hosts in found.items():
         each = tuple(dict.fromkeys(hosts))  # on several routes a host is there several times
-        yield Advice(text.replace("\0", listing(each)), each, source=source)
+        yield Advice(text.replace("\0", enumerated(each, len(each))), each, source=source)
 
 
 def _for_clients(bad: Iterable[Assessment]) -> Iterator[Advice]:
@@ -133,8 +137,3 @@ def _for_clients(bad: Iterable[Assessment]) -> Iterator[Advice]:
             found.setdefault((client, row.text, row.source), []).append(a.endpoint.host)
     for (client, text, source), hosts in found.items():
         yield Advice(text, tuple(dict.fromkeys(hosts)), client, source)
-
-
-def listing(names: Sequence[str]) -> str:
-    """Names as a sentence has them."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

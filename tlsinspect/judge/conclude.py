@@ -7,10 +7,10 @@ from tlsinspect.evidence.clockhints import hints
 from tlsinspect.evidence.peer import peer_of
 from tlsinspect.judge import Judged
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.findings import skew_findings, store_problems
+from tlsinspect.judge.findings import old_data, skew_findings, store_problems
 from tlsinspect.judge.interception import interception
 from tlsinspect.judge.values import local_values
-from tlsinspect.judge.words import day, finding, listed
+from tlsinspect.judge.words import day, enumerated, finding
 from tlsinspect.model import (
     Assessment,
     Authority,
@@ -54,14 +54,13 @@ def conclusions(
         *_noticed(judged.roots),
         *_stores(judged),
         *skew_findings(context),
-        *_authenticated(judged.assessments),
+        *authenticated_proxy(judged.assessments),
         *(finding(code, values) for code, values in notes),
     ]
-    portal = next((r for r in reached if r.portal and r.listed), None)
-    if portal is not None:
+    if context.portal:
         # Nothing else on this network is as it will be once somebody has signed in.
-        return (*found, finding("portal-on-network", {"portal": f"{portal.endpoint.host}: {portal.sentence}"}))
-    return (*found, *_port_80(judged, reached), *_data(context), *_defects(context))
+        return (*found, finding("portal-on-network", {"portal": context.portal}))
+    return (*found, *_port_80(judged, reached), *old_data(context.trust, context.bounds.best), *_defects(context))
 
 
 def _asked_time(context: Context) -> Iterator[Finding]:
@@ -71,13 +70,14 @@ def _asked_time(context: Context) -> Iterator[Finding]:
 
 def _noticed(roots: Sequence[InterceptingRoot]) -> Iterator[Finding]:
     """Which programs notice the interception, and which do not: authorities that fare alike in one sentence."""
-    for code, programs in (("silent-interception", "trusting"), ("breaking-interception", "failing")):
+    silent, breaking = [(r.trusting, r.title) for r in roots], [(r.failing, r.title) for r in roots]
+    for code, found in (("silent-interception", silent), ("breaking-interception", breaking)):
         alike: dict[tuple[str, ...], list[str]] = {}
-        for root in roots:
-            alike.setdefault(getattr(root, programs), []).append(root.title)
+        for clients, title in found:
+            alike.setdefault(clients, []).append(title)
         for clients, titles in alike.items():
             if clients:
-                values = {"authorities": listed([f'"{t}"' for t in titles], 3), "clients": listed(clients, 20)}
+                values = {"authorities": enumerated([f'"{t}"' for t in titles], 3), "clients": enumerated(clients, 20)}
                 yield finding(code, values)
 
 
@@ -88,17 +88,19 @@ def _stores(judged: Judged) -> Iterator[Finding]:
         return
     if judged.roots and stores.unread:
         unread = [f"{client} ({what})" if what else client for client, what in stores.unread.items()]
-        yield finding("stores-not-read", {"clients": listed(unread, 20)})
+        yield finding("stores-not-read", {"clients": enumerated(unread, 20)})
     yield from store_problems(stores)
 
 
-def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
+def authenticated_proxy(assessments: Sequence[Assessment]) -> Iterator[Finding]:
     """Google's sync client has no credentials for a proxy: what this scan reached with them it does not reach."""
     for_the_client = [a for a in assessments if any(row.profile == _SYNC_CLIENT for row in a.endpoint.rows)]
     hosts = [
         a.endpoint.host
         for a in for_the_client
-        if a.endpoint.authority is Authority.GOOGLE and any(f.code == "proxy-authenticated" for f in a.findings)
+        if a.verdict is Verdict.GENUINE
+        and a.endpoint.authority is Authority.GOOGLE
+        and any(f.code == "proxy-authenticated" for f in a.findings)
     ]
     if hosts:
         yield finding("authenticated-proxy", {"hosts": ", ".join(hosts), "n": str(len(hosts))})
@@ -107,7 +109,7 @@ def _authenticated(assessments: Sequence[Assessment]) -> Iterator[Finding]:
 def on_this_machine(judged: Judged) -> Iterator[Finding]:
     """That every intercepted connection ended on this machine. Where one did not, this says nothing."""
     seen = [s for a in judged.assessments if a.verdict is Verdict.INTERCEPTED for s in a.observations]
-    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s)) is not None]
+    ends = [judged.context.listeners.get(peer) for s in seen if (peer := peer_of(s.connections)) is not None]
     here = [local_values(end)["program"] for end in ends if end is not None]
     if here and len(here) == len(ends):
         yield finding("intercepted-on-this-machine", {"programs": ", ".join(dict.fromkeys(here))})
@@ -127,10 +129,3 @@ def _port_80(judged: Judged, reached: Sequence[Reachability]) -> Iterator[Findin
 def _defects(context: Context) -> Iterator[Finding]:
     for defect in context.evidence.defects[:1]:
         yield finding("asking-failed", {"defect": defect})
-
-
-def _data(context: Context) -> Iterator[Finding]:
-    now = context.bounds.best
-    if context.trust.is_old(now):
-        age = {"data_date": context.trust.facts.date, "data_age": str(context.trust.age_days(now))}
-        yield finding("trust-data-old", age)

@@ -64,14 +64,19 @@ class Established:
     revocation: tuple[RevocationStatus, ...] = ()
     timestamps: tuple[Timestamp, ...] = ()
 
+    @property
+    def readable_path(self) -> Path | None:
+        """The path, where at least its leaf can be read."""
+        return self.path if self.path is not None and self.path.certificates else None
+
 
 def establish(sighting: Sighting, context: Context) -> Established:
     """The facts of one observation."""
     endpoint, path = sighting.endpoint, sighting.path
     answer = plain_http(sighting.seen.first_bytes)
     portal = portal_in(endpoint, sighting.seen, answer, context.trust) or context.portal
-    if path is not None and path.certificates:
-        return _from_certificate(sighting, path, context, answer, portal)
+    if sighting.readable_path is not None:
+        return _from_certificate(sighting, sighting.readable_path, context, answer, portal)
     facts = Facts(
         authority=endpoint.authority,
         basis=context.basis,

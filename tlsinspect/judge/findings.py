@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from tlsinspect.certificate import title_of
 from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, default_at, is_portal_key
@@ -16,9 +17,10 @@ from tlsinspect.evidence.truststores import Stores, signers
 from tlsinspect.evidence.whereabouts import whereabouts
 from tlsinspect.judge.establish import Context, Established
 from tlsinspect.judge.rules import Decision
-from tlsinspect.judge.values import REASONS, local_values, product_name
+from tlsinspect.judge.values import local_values
 from tlsinspect.judge.words import finding, rule_finding, skew_finding
 from tlsinspect.model import (
+    REASONS,
     Attribution,
     Authority,
     Finding,
@@ -29,6 +31,7 @@ from tlsinspect.model import (
     RevocationStatus,
     Verdict,
 )
+from tlsinspect.trust import Trust
 
 REVERSE_ZONE = ".1e100.net"  # where Google names its addresses
 _OLD_PROTOCOLS = {"SSLv3", "TLSv1", "TLSv1.1"}
@@ -80,8 +83,8 @@ def _decided(decision: Decision, words: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _signer(decision: Decision, established: Established, words: Mapping[str, str]) -> Iterator[Finding]:
-    facts, path = established.facts, established.path
-    if path is None or not path.certificates:
+    facts, path = established.facts, established.readable_path
+    if path is None:
         return
     if decision.verdict is Verdict.WRONG_HOST and not facts.proven and facts.authority is Authority.GOOGLE:
         yield finding("not-google", {}, words)
@@ -98,7 +101,7 @@ def _product(suspects: Suspects, words: Mapping[str, str]) -> Iterator[Finding]:
         if named.id == "gen-untrusted":
             yield finding("upstream-untrusted", {}, words)
     if shaped is not None:
-        yield finding("fingerprint-match", {**_row_values(shaped), "product": product_name(shaped)})
+        yield finding("fingerprint-match", {**_row_values(shaped), "product": shaped.name})
 
 
 def _row_values(product: Attribution) -> dict[str, str]:
@@ -107,8 +110,8 @@ def _row_values(product: Attribution) -> dict[str, str]:
 
 def _foreign(established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
     """What is worth saying of a certificate nobody known signed, and of the data that names its maker."""
-    path, facts = established.path, established.facts
-    if path is None or not path.certificates:
+    path, facts = established.readable_path, established.facts
+    if path is None:
         return
     if facts.foreign and facts.authority is Authority.GOOGLE and lacks_public_marks(path.leaf):
         yield finding("google-marks-missing")
@@ -119,36 +122,36 @@ def _foreign(established: Established, context: Context, words: Mapping[str, str
 def _names(
     decision: Decision, established: Established, product: Attribution | None, words: Mapping[str, str]
 ) -> Iterator[Finding]:
-    facts, path = established.facts, established.path
+    facts, path = established.facts, established.readable_path
     if decision.verdict is Verdict.WRONG_HOST and facts.name == "other-google":
         yield finding("other-google-name", {"names": words["names"]}, words)
     if product is not None and product.id == NO_SNI and not facts.proven:
         yield finding("no-sni-certificate")
-    foreign = path is not None and path.certificates and not facts.proven
-    if path is not None and foreign and path.leaf.self_issued and signed(path.leaf, path.leaf):
+    if path is not None and not facts.proven and path.leaf.self_issued and signed(path.leaf, path.leaf):
         yield finding("self-signed")
 
 
 def _shared(established: Established, context: Context) -> Iterator[Finding]:
-    path = established.path
-    if path is None or not path.certificates or established.facts.proven:
+    path = established.readable_path
+    if path is None or established.facts.proven:
         return
-    if path.issuing_key in context.shared.issuing_keys:
-        yield finding("same-issuing-key-many-hosts", {"spki_sha256": path.issuing_key or ""})
-    elif path.issuing_key is None and issuer_of(path.leaf) in context.shared.issuers:
+    key = next((key for key in path.signing_keys if key in context.shared.signing_keys), None)
+    if key is not None:
+        yield finding("same-issuing-key-many-hosts", {"spki_sha256": key})
+    elif not path.signing_keys and issuer_of(path.leaf) in context.shared.issuers:
         yield finding("same-issuer-many-hosts")
     if path.leaf.spki_sha256 in context.shared.leaf_keys:
         claimed = not established.facts.claims_another
         yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
-    name = context.minted.get(path.issuing_key or "") or context.minted.get(path.leaf.spki_sha256)
-    if name:
+    name = next((context.minted[k] for k in (*path.signing_keys, path.leaf.spki_sha256) if k in context.minted), None)
+    if name is not None:
         yield finding("same-key-minted-random-name", {"name": name})
 
 
 def _stores(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
     """What the operating system's own store makes of who signed, where the stores were read."""
-    path, stores = established.path, context.stores
-    if stores is None or path is None or not path.certificates:
+    path, stores = established.readable_path, context.stores
+    if stores is None or path is None:
         return
     if path.foreign and not established.facts.claims_another:  # a wrong name is noticed by everybody
         held = stores.system_holds(path)
@@ -163,8 +166,8 @@ def _stores(seen: Observation, established: Established, context: Context) -> It
 
 
 def _certificate(established: Established, context: Context, words: Mapping[str, str]) -> Iterator[Finding]:
-    path = established.path
-    if path is None or not path.certificates:
+    path = established.readable_path
+    if path is None:
         return
     leaf = path.leaf
     if leaf.flaw is not None:
@@ -185,7 +188,7 @@ def _unproven_dates(path: Path, context: Context, words: Mapping[str, str]) -> I
 
 def _peer(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
     """Where the connection ended: what of this machine answered, and what the address suggests."""
-    peer = peer_of(seen)
+    peer = peer_of(seen.connections)
     listener = context.listeners.get(peer) if peer else None
     if listener is not None:
         yield finding("local-listener", local_values(listener))
@@ -241,8 +244,8 @@ def _answers(seen: Observation, words: Mapping[str, str]) -> Iterator[Finding]:
 
 def _witnesses(seen: Observation, established: Established, context: Context) -> Iterator[Finding]:
     """Second opinions, where they were asked for."""
-    path, facts = established.path, established.facts
-    if not context.witness or path is None or not path.certificates or seen.tls is None:
+    path, facts = established.readable_path, established.facts
+    if not context.witness or path is None or seen.tls is None:
         return
     from tlsinspect.evidence.witness import opinions
 
@@ -297,8 +300,8 @@ def _run(decision: Decision, established: Established, context: Context, words: 
         yield from clock_findings(context)
     if facts.portal and decision.verdict is not Verdict.CAPTIVE_PORTAL and not facts.proven:
         yield finding("portal-on-network", {}, words)
-    if facts.authority is Authority.GOOGLE and context.trust.is_old(context.bounds.best):
-        yield finding("trust-data-old", {}, words)
+    if facts.authority is Authority.GOOGLE:
+        yield from old_data(context.trust, context.bounds.best)
 
 
 def skew_findings(context: Context) -> Iterator[Finding]:
@@ -313,6 +316,12 @@ def clock_findings(context: Context) -> Iterator[Finding]:
     yield from skew_findings(context)
     for dropped in context.bounds.dropped:
         yield finding("clock-witness-dropped", {"host": dropped.host})
+
+
+def old_data(trust: Trust, now: datetime) -> Iterator[Finding]:
+    """That the trust data was made long ago, where it was."""
+    if trust.is_old(now):
+        yield finding("trust-data-old", {"data_date": trust.facts.date, "data_age": str(trust.age_days(now))})
 
 
 def store_problems(stores: Stores) -> Iterator[Finding]:

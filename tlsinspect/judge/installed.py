@@ -9,9 +9,8 @@ from datetime import datetime
 from tlsinspect.certificate import Certificate, text_of
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
 from tlsinspect.evidence.truststores import Store, Stores
-from tlsinspect.judge.findings import store_problems
-from tlsinspect.judge.words import day, finding
-from tlsinspect.judge.words import listed as enumerated
+from tlsinspect.judge.findings import old_data, store_problems
+from tlsinspect.judge.words import day, enumerated, finding
 from tlsinspect.model import Attribution, Finding, InstalledAuthority, Severity
 from tlsinspect.trust import Trust
 
@@ -19,7 +18,7 @@ MOST_NAMES = 12  # in one sentence
 ACTED_ON = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)  # of a finding that calls for a person
 
 
-def foreign(stores: Stores, trust: Trust, shipped: frozenset[str]) -> list[Certificate]:
+def strangers(stores: Stores, trust: Trust, shipped: frozenset[str]) -> list[Certificate]:
     """Every certificate of the stores that is no public root and did not come with the system, each once; whatever
     came with the system counts when its key is listed."""
     public = trust.public.keys | trust.google.keys | trust.alternate.keys | trust.historical.keys
@@ -69,8 +68,7 @@ def findings(
     yield from _lacking(stores, trust)
     if now < trust.released:
         yield finding("clock-before-data", {"local": day(now), "released": day(trust.released)})
-    if trust.is_old(now):
-        yield finding("trust-data-old", {"data_date": trust.facts.date, "data_age": str(trust.age_days(now))})
+    yield from old_data(trust, now)
 
 
 def _about(certificate: Certificate, authority: InstalledAuthority, stores: str, trust: Trust) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ The R rules: hints and proofs for people; each verdict stands as it is.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.words import finding, way
 from tlsinspect.model import Assessment, Authority, Finding, Route, Verdict
 
 ByRoute = Mapping[Route, Assessment]
@@ -24,14 +25,9 @@ def interception(assessments: Sequence[Assessment]) -> Iterator[Finding]:
         yield from _extent(found, "" if route is None else f" {way(route)}")
     if compared:
         yield from _between_routes(list(hosts.values()))
-    yield from _several(assessments)
+    yield from _several(assessments, compared)
     yield from _controls(assessments)
     yield from _pins(assessments)
-
-
-def way(route: Route) -> str:
-    """A route, for people."""
-    return f"through {route.proxy}" if route.proxy else "directly"
 
 
 def _extent(assessments: Sequence[Assessment], where: str) -> Iterator[Finding]:
@@ -40,28 +36,55 @@ def _extent(assessments: Sequence[Assessment], where: str) -> Iterator[Finding]:
     found = [a for a in scanned if a.verdict is Verdict.INTERCEPTED]
     if found:
         hosts = [a.endpoint.host for a in found]
-        always = not any(f.code == "mixed" for a in found for f in a.findings)
-        code = "all-intercepted" if len(found) == len(scanned) and always else "selective-interception"
+        spared = any(a.verdict is Verdict.GENUINE for a in scanned) or any(_is_mixed(a) for a in found)
         values = {"hosts": ", ".join(hosts), "n": str(len(hosts)), "of": str(len(scanned))}
-        yield finding(code, values, {"where": where})
+        yield finding("selective-interception" if spared else "all-intercepted", values, {"where": where})
 
 
-def _several(assessments: Sequence[Assessment]) -> Iterator[Finding]:
-    """More than one interceptor: told apart by the key that signs, or by name where it was not shown."""
-    makers: dict[str, tuple[str, list[str]]] = {}
+def _is_mixed(assessment: Assessment) -> bool:
+    return any(f.code == "mixed" for f in assessment.findings)
+
+
+@dataclass
+class _Maker:
+    """Whoever makes the certificates of some hosts."""
+
+    named: str
+    issuer: str | None
+    keys: set[str]
+    places: list[str] = field(default_factory=list)
+
+    def made(self, a: Assessment) -> bool:
+        """By a key they share; where one of them came alone and shows none, its issuer's name has to do."""
+        if self.keys and a.signing_keys:
+            return not self.keys.isdisjoint(a.signing_keys)
+        return self.issuer == a.issuer
+
+
+def _several(assessments: Sequence[Assessment], compared: bool) -> Iterator[Finding]:
+    """More than one interceptor."""
+    makers: list[_Maker] = []
     for a in assessments:
         if a.verdict is Verdict.INTERCEPTED:
-            # A certificate alone shows no key but its own, so that its issuer's name has to do.
-            named = f'{_product(a)}"{a.issuer_title}"'
-            makers.setdefault(a.issuing_key or a.issuer or "", (named, []))[1].append(a.endpoint.host)
-    if len({named for named, _ in makers.values()}) > 1:
-        listed = "; ".join(f"{named} for {', '.join(dict.fromkeys(hosts))}" for named, hosts in makers.values())
+            maker = next((m for m in makers if m.made(a)), None)
+            if maker is None:
+                maker = _Maker(f'{_product(a)}"{a.issuer_title}"', a.issuer, set())
+                makers.append(maker)
+            maker.keys.update(a.signing_keys)
+            maker.places.append(f"{a.endpoint.host} {way(a.route)}" if compared else a.endpoint.host)
+    if len(makers) > 1:
+        listed = "; ".join(f"{_told_apart(m, makers)} for {', '.join(dict.fromkeys(m.places))}" for m in makers)
         yield finding("several-interceptors", {"n": str(len(makers)), "makers": listed})
+
+
+def _told_apart(maker: _Maker, makers: Sequence[_Maker]) -> str:
+    namesakes = sum(each.named == maker.named for each in makers) > 1
+    return f"{maker.named} (key {min(maker.keys)[:16]}…)" if namesakes and maker.keys else maker.named
 
 
 def _product(assessment: Assessment) -> str:
     product = assessment.attribution
-    return f"{product.product.partition(' (')[0]} ({product.confidence}) " if product else ""
+    return f"{product.name} ({product.confidence}) " if product else ""
 
 
 def _between_routes(hosts: Sequence[ByRoute]) -> Iterator[Finding]:
@@ -81,25 +104,28 @@ def _between_routes(hosts: Sequence[ByRoute]) -> Iterator[Finding]:
 
 def _located(pairs: Sequence[tuple[Assessment, Assessment]], proxy: Route) -> Iterator[Finding]:
     """On which way it sits, by hosts that were seen on both: direct first."""
-    cut = {(a.verdict is Verdict.INTERCEPTED, b.verdict is Verdict.INTERCEPTED) for a, b in pairs}
     values = {"proxy": proxy.proxy or ""}
-    genuine = any({a.verdict, b.verdict} == {Verdict.INTERCEPTED, Verdict.GENUINE} for a, b in pairs)
-    if genuine and (False, True) in cut and not {(True, False), (True, True)} & cut:
+    directly, proxied = {a.verdict for a, _ in pairs}, {b.verdict for _, b in pairs}
+    if directly == {Verdict.GENUINE} and Verdict.INTERCEPTED in proxied:
         yield finding("intercepted-at-proxy", values)
-    if genuine and (True, False) in cut and not {(False, True), (True, True)} & cut:
+    if proxied == {Verdict.GENUINE} and Verdict.INTERCEPTED in directly:
         yield finding("intercepted-beside-proxy", values)
-    both = [(a.issuing_key, b.issuing_key) for a, b in pairs if a.verdict is b.verdict is Verdict.INTERCEPTED]
-    if both and all(one is not None and one == other for one, other in both):
+    both = [pair for pair in pairs if all(a.verdict is Verdict.INTERCEPTED for a in pair)]
+    if both and all(set(a.signing_keys) & set(b.signing_keys) for a, b in both):
         yield finding("intercepted-on-both-routes", values)
 
 
 def _controls(assessments: Sequence[Assessment]) -> Iterator[Finding]:
-    """Hosts that are known to be inspected, and are not."""
+    """Hosts that are known to be inspected, and whether they are."""
     for a in assessments:
         if a.endpoint.expectation == "inspected":
-            foreign = a.verdict is Verdict.INTERCEPTED or a.rule == "authority-unknown"
-            code = "inspection-seen" if foreign else "inspection-not-seen"
-            yield finding(code, {"host": a.endpoint.host, "verdict": a.verdict})
+            values = {"host": a.endpoint.host, "verdict": str(a.verdict)}
+            if a.verdict is Verdict.GENUINE:
+                yield finding("inspection-not-seen", values)
+            elif a.verdict is Verdict.INTERCEPTED or a.rule == "authority-unknown":
+                yield finding("inspection-seen", values, proven=a.verdict is Verdict.INTERCEPTED)
+            else:
+                yield finding("inspection-unknown", values)
 
 
 def _pins(assessments: Sequence[Assessment]) -> Iterator[Finding]:

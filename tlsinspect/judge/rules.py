@@ -105,6 +105,11 @@ class Facts:
         return self.signer in ("private", "impersonated")
 
     @property
+    def served(self) -> bool:
+        """Whoever answers holds the leaf's key, now."""
+        return self.basis is Basis.LIVE and self.possession == "proven"
+
+    @property
     def claims_another(self) -> bool:
         """Another name, or none. A name in the common name alone is claimed by a leaf that is not proven, for whoever
         made it meant the host; by one that is, it is a defect."""
@@ -171,7 +176,10 @@ RULES: tuple[Rule, ...] = (
     _listed("known-forgery", "a certificate known to have been forged for Google's names"),
     _listed("leaked-key", "signed with a key whose private half is public"),
     _listed("state-interception", "signed with a key a state intercepts with"),
-    Rule("precertificate", 2, lambda f: f.poisoned, V.INCONCLUSIVE, C.CERTAIN, "a CT precertificate"),
+    Rule(
+        "precertificate", 2, lambda f: f.poisoned and not (f.foreign and f.served), V.INCONCLUSIVE, C.CERTAIN,
+        "a CT precertificate, unless nobody public signed it and somebody serves it live",
+    ),
     Rule(
         "certificate-unreadable", 2, lambda f: f.signer == "unreadable" and not f.poisoned,
         V.INCONCLUSIVE, C.CERTAIN, "no reader can read the leaf",
@@ -304,6 +312,9 @@ UNDESCRIBED = Rule("undescribed", 11, lambda _: True, V.INCONCLUSIVE, C.CERTAIN,
 # Rows that add nothing when another row has decided.
 _SAYS_NOTHING_MORE = {"genuine", "intercepted", "wrong-host", "intercepted-across-hosts", "authority-unknown",
                       "unexpected-ca"}  # fmt: skip
+
+# Rows of keys and claims that nobody's expectation excuses: an inspection that was agreed upon looks otherwise.
+INCIDENTS = {"known-forgery", "leaked-key", "state-interception", "issuer-impersonated"}
 
 # Several observations of one endpoint give one assessment: the worst in this order.
 WORST_FIRST: tuple[Verdict, ...] = (

@@ -11,25 +11,25 @@ from tlsinspect.certificate import Certificate, text_of
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.evidence.path import readable
 from tlsinspect.judge import Judged
-from tlsinspect.judge.advice import asked, is_well
-from tlsinspect.judge.conclude import BLOCKED, on_this_machine
+from tlsinspect.judge.advice import ASKS, asked, is_well
+from tlsinspect.judge.conclude import BLOCKED, authenticated_proxy, on_this_machine
 from tlsinspect.judge.establish import Context
-from tlsinspect.judge.values import expected, product_name
-from tlsinspect.judge.words import day, fill, wording
-from tlsinspect.model import Assessment, Endpoint, Reachability, Verdict
+from tlsinspect.judge.values import expected
+from tlsinspect.judge.words import day, fill, routes_taken, way, wording
+from tlsinspect.model import Assessment, Endpoint, Reachability, Route, Verdict
 
 LONGEST_LIST = 200  # names in one sentence; the report has them all
 EXPLAINED = 20  # hosts without a certificate of which it is said what came instead
-_ORDER = ("incident", "exempt", "allow", "explain")
 
 
 def ticket(judged: Judged, reached: Sequence[Reachability], started: datetime) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
-    asks: dict[str, list[Assessment]] = {ask: [] for ask in _ORDER}
+    asks: dict[str, list[Assessment]] = {ask: [] for ask in ASKS}
     for assessment in judged.assessments:
         if not is_well(assessment) and (ask := asked(assessment)):
             asks[ask].append(assessment)
     sentences = [s for ask, found in asks.items() if found for s in _section(ask, found, judged.context)]
+    sentences += [finding.sentence for finding in authenticated_proxy(judged.assessments)]
     sentences += _port_80(reached)
     if not sentences:
         return ""
@@ -42,17 +42,16 @@ def _opening(judged: Judged, reached: Sequence[Reachability], started: datetime)
     bounds = judged.context.bounds
     if not bounds.exact:
         started += bounds.best - bounds.local
-    taken = [*(a.route for a in judged.assessments), *(r.route for r in reached)]
-    routes = dict.fromkeys(f"through {route.proxy}" if route.proxy else "direct" for route in taken)
-    return fill(wording()["ticket"]["opening"], {"when": day(started), "route": tuple(routes)})
+    routes = routes_taken([*(a.route for a in judged.assessments), *(r.route for r in reached)])
+    return fill(wording()["ticket"]["opening"], {"when": day(started), "route": routes})
 
 
 def _section(ask: str, found: Sequence[Assessment], context: Context) -> Iterator[str]:
     """The evidence, then what is asked for."""
-    same: dict[tuple[str, str, Verdict], list[Assessment]] = {}
+    same: dict[tuple[str, str, Verdict, tuple[str, ...], Route], list[Assessment]] = {}
     for a in found:
         if a.issuer is not None:
-            same.setdefault((a.issuer, _product(a), a.verdict), []).append(a)
+            same.setdefault((a.issuer, _product(a), a.verdict, a.signing_keys, a.route), []).append(a)
     yield from [a.explanation for a in found if a.issuer is None][:EXPLAINED]
     for alike in same.values():
         yield _presented(alike, context)
@@ -73,11 +72,12 @@ def _presented(alike: Sequence[Assessment], context: Context) -> str:
     proof = fill(words["proof"][first.verdict], {"expected": expected(first.endpoint, context)})
     what, sha256 = _fingerprint(first)
     values = {"issuer": first.issuer or "", "product": _product(first), "proof": proof, "what": what, "sha256": sha256}
-    return fill(words["presented"], {**values, "places": _places([a.endpoint for a in alike])})
+    places = _places([a.endpoint for a in alike])
+    return fill(words["presented"], {**values, "where": way(first.route), "places": places})
 
 
 def _product(a: Assessment) -> str:
-    return f" (by its names {product_name(a.attribution)}, {a.attribution.confidence})" if a.attribution else ""
+    return f" ({a.attribution.confidence} {a.attribution.name})" if a.attribution else ""
 
 
 def _fingerprint(a: Assessment) -> tuple[str, str]:
@@ -96,6 +96,7 @@ def _chain(a: Assessment) -> tuple[Certificate, ...]:
 
 
 def _places(endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
-    places = [f"{bracketed(each.host)}:{each.port}" for each in endpoints]
+    # On several routes a host is there several times.
+    places = list(dict.fromkeys(f"{bracketed(each.host)}:{each.port}" for each in endpoints))
     more = len(places) - LONGEST_LIST
     return (*places[:LONGEST_LIST], f"and {more} more") if more > 0 else tuple(places)

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from tlsinspect.asked import Asked
 from tlsinspect.judge.rules import WORST_FIRST
-from tlsinspect.judge.values import REASONS
 from tlsinspect.judge.words import finding
-from tlsinspect.model import Assessment, Authority, Finding, Observation, Verdict
+from tlsinspect.model import REASONS, Assessment, Authority, Finding, Observation, Reason, Verdict
 
 # Servers need not speak every version, nor have a certificate of every kind: no certificate there says nothing of them.
-_MAY_FAIL = {"tls1.2", "tls1.3", "rsa", "ecdsa"}
+_MAY_FAIL = {Asked.TLS_1_2, Asked.TLS_1_3, Asked.RSA, Asked.ECDSA}
 
 
-def together(each: Sequence[Assessment]) -> Assessment:
+def merged(each: Sequence[Assessment]) -> Assessment:
     """The assessments of each observation by itself, the usual way first, as one."""
     counted = [a for a in each if _counts(a)] or list(each[:1])
     worst = min(counted, key=lambda a: WORST_FIRST.index(a.verdict))
@@ -23,8 +23,10 @@ def together(each: Sequence[Assessment]) -> Assessment:
 def _counts(assessment: Assessment) -> bool:
     """Whether this way of asking must give the same answer as the usual one."""
     seen = assessment.observations[0]
-    if seen.slice == "no-sni":
+    if seen.slice == Asked.NO_SNI:
         return assessment.verdict is Verdict.INTERCEPTED
+    if seen.slice and seen.failure is not None and seen.failure.reason is Reason.NO_ROUTE:
+        return False  # this machine has no way to that address, as one without IPv6 has not
     return seen.slice not in _MAY_FAIL or bool(seen.tls and seen.tls.chain)
 
 
@@ -73,11 +75,12 @@ def _uncounted(others: Sequence[Assessment]) -> Iterator[Finding]:
     failed = {a.observations[0].slice for a in others}
     for assessment in others:
         seen = assessment.observations[0]
-        if seen.slice == "no-sni":
+        if seen.slice == Asked.NO_SNI:
             said = f"{assessment.verdict}, issued by {assessment.issuer_title or 'nobody'}"
             yield finding("no-sni-answer", {"answer": said})
         elif seen.failure is not None:
             google = assessment.endpoint.authority is Authority.GOOGLE
-            code = "ecdsa-refused" if google and seen.slice == "ecdsa" and "rsa" not in failed else "slice-failed"
+            refused = google and seen.slice == Asked.ECDSA and Asked.RSA not in failed
+            code = "ecdsa-refused" if refused else "slice-failed"
             values = {"slice": seen.slice, "reason": REASONS[seen.failure.reason]}
             yield finding(code, values, {"hosts": seen.host})

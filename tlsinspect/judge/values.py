@@ -1,40 +1,16 @@
 """The values that fill the sentences of `wording.toml`, as text."""
 
-from tlsinspect.certificate import title_of
+from tlsinspect.certificate import Certificate, title_of
 from tlsinspect.endpoints.target import bracketed, is_address
+from tlsinspect.evidence.catalogue import Listed
 from tlsinspect.evidence.clock import skew
+from tlsinspect.evidence.path import Path
 from tlsinspect.http1 import Head
 from tlsinspect.judge.establish import Context, Established
+from tlsinspect.judge.rules import Facts
 from tlsinspect.judge.words import day, skew_sentence, span
-from tlsinspect.model import Attribution, Authority, Basis, Endpoint, Listener, Observation, Reason, Revocation
+from tlsinspect.model import REASONS, Attribution, Authority, Basis, Endpoint, Listener, Observation, Reason, Revocation
 
-# What a reason means, for people. `{detail}` of a failure is added where it says more.
-REASONS: dict[Reason, str] = {
-    Reason.NAME_NOT_FOUND: "no such name",
-    Reason.DNS_FAILED: "the DNS server gave no answer",
-    Reason.REFUSED: "connection refused",
-    Reason.NO_ROUTE: "no route to the address",
-    Reason.TIMEOUT: "no answer in time",
-    Reason.RESET: "connection reset",
-    Reason.CLOSED: "connection closed",
-    Reason.PROXY_AUTH_REQUIRED: "the proxy asks for credentials",
-    Reason.PROXY_DENIED: "the proxy refuses",
-    Reason.PROXY_REDIRECT: "the proxy redirects elsewhere",
-    Reason.PROXY_PORTAL: "the proxy asks to sign in to the network",
-    Reason.PROXY_UPSTREAM_FAILED: "the proxy could not reach the host",
-    Reason.PROXY_NOT_HTTP: "the proxy's answer is not HTTP",
-    Reason.PROXY_ANSWER_TOO_LONG: "the proxy's answer does not end",
-    Reason.PROXY_NOT_SOCKS: "the proxy's answer is not SOCKS5",
-    Reason.PROXY_TLS: "no TLS session with the proxy itself",
-    Reason.PROXY_UNSUPPORTED: "tlsinspect does not speak this kind of proxy",
-    Reason.PROXY_SCRIPT: "the proxy script names no way",
-    Reason.NOT_TLS: "not TLS",
-    Reason.ALERT: "TLS alert",
-    Reason.TLS_ERROR: "TLS error",
-    Reason.CERTIFICATE_UNREADABLE: "unreadable certificate",
-    Reason.CANCELLED: "interrupted",
-    Reason.INTERNAL: "a defect of tlsinspect",
-}
 _SIGNERS = {
     "google": "signed by Google's authority, which serves other customers too",
     "google-intermediate": "signed by Google's authority, which serves other customers too",
@@ -56,6 +32,7 @@ def values(
     return {
         "host": endpoint.host,
         "port": str(endpoint.port),
+        "place": f"{bracketed(endpoint.host)}:{endpoint.port}",
         "proxy": seen.route.proxy or "script",  # without a proxy only a script that names none is spoken of
         "check_proxy": _check_proxy(endpoint, seen),
         "resolves": _resolves(endpoint, seen, context),
@@ -121,9 +98,11 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
     failure, proxy = seen.failure, seen.proxy
     status = str(proxy.status) if proxy else ""
     words = REASONS[failure.reason] if failure else ""
+    detail = f"{words} ({failure.detail})" if failure and failure.detail else words
     return {
         "reason": words,
-        "detail": f"{words} ({failure.detail})" if failure and failure.detail else words,
+        "detail": ", ".join(filter(None, (detail, seen.slice))),
+        "what_came": f"an HTTP answer with status {answer.status} came" if answer else "something else came",
         "status": str(answer.status) if answer else status,
         "schemes": ", ".join(proxy.schemes) if proxy and proxy.schemes else "of a kind it does not name",
     }
@@ -132,11 +111,10 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
 def _product_values(product: Attribution | None) -> dict[str, str]:
     if product is None:
         return {"by": "", "in_product": ""}
-    name = product_name(product)
     return {
-        "by": f" by {name} ({product.confidence})",
-        "in_product": f" in {name}",
-        "product": name,
+        "by": f" by {product.name} ({product.confidence})",
+        "in_product": f" in {product.name}",
+        "product": product.name,
         "confidence": product.confidence,
         "matched": product.matched,
     }
@@ -150,36 +128,49 @@ def local_values(listener: Listener) -> dict[str, str]:
     return {"peer": peer, "program": listener.program, "pid": str(listener.pid)}
 
 
-def product_name(product: Attribution) -> str:
-    """Its name, without the catalogue's remark on versions."""
-    return product.product.partition(" (")[0]
-
-
 def _certificate_values(seen: Observation, established: Established, context: Context) -> dict[str, str]:
-    path, found = established.path, established.listed
-    if path is None or not path.certificates:
+    path = established.readable_path
+    if path is None:
         detail = seen.failure.detail if seen.failure else ""
         return {"defect_clause": f" ({detail})" if detail else ""}
-    leaf = path.leaf
-    names = [*leaf.dns_names, *leaf.ip_addresses] or [v for label, v in leaf.subject if label == "CN"]
     return {
-        "issuer": title_of(leaf.issuer),
-        "names": ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "no host at all",
-        "signer_words": _SIGNERS.get(path.signer, ""),
-        "claimed_authority": path.claimed_authority or "",
-        "anchor": path.certificates[-1].title,
-        "not_before": day(path.not_before if established.facts.proven else leaf.not_before),
-        "not_after": day(path.not_after if established.facts.proven else leaf.not_after),
-        "defect": path.defect or leaf.flaw or "the name stands in the common name alone",
-        "weak_key": leaf.weak_key or "",
+        **_leaf_values(path.leaf),
+        **_path_values(path, proven=established.facts.proven),
+        **_listed(established.listed),
         "likelier_words": _likelier(established),
-        "listed": found.name if found else "",
-        "incident": found.incident if found else "",
-        "proof": _proof(established, context),
-        "had_from": "; it was had from elsewhere" if path.completed else "",
+        "proof": _proof(path, established.facts, context),
         "false_log": next((t.log for t in established.timestamps if t.result == "invalid"), "unknown"),
         **_revoked(established),
     }
+
+
+def _leaf_values(leaf: Certificate) -> dict[str, str]:
+    names = [*leaf.dns_names, *leaf.ip_addresses] or [v for label, v in leaf.subject if label == "CN"]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return {
+        "issuer": title_of(leaf.issuer),
+        "names": ", ".join(names[:3]) + more or "no host at all",
+        "weak_key": leaf.weak_key or "",
+    }
+
+
+def _path_values(path: Path, *, proven: bool) -> dict[str, str]:
+    """Who signed, and for when: where nothing is proven the leaf speaks for itself alone."""
+    dated = path if proven else path.leaf
+    return {
+        "signer_words": _SIGNERS.get(path.signer, ""),
+        "claimed_authority": path.claimed_authority or "",
+        "anchor": path.certificates[-1].title,
+        "not_before": day(dated.not_before),
+        "not_after": day(dated.not_after),
+        "defect": path.defect or path.leaf.flaw or "the name stands in the common name alone",
+        "had_from": "; it was had from elsewhere" if path.completed else "",
+    }
+
+
+def _listed(found: Listed | None) -> dict[str, str]:
+    """Of a certificate or key that decides by itself."""
+    return {"listed": found.name, "incident": found.incident} if found else {"listed": "", "incident": ""}
 
 
 def _revoked(established: Established) -> dict[str, str]:
@@ -197,10 +188,7 @@ def _likelier(established: Established) -> str:
     return "a wrong clock is the likelier cause" if clock else "a certificate not renewed is the likelier cause"
 
 
-def _proof(established: Established, context: Context) -> str:
-    path, facts = established.path, established.facts
-    if path is None or not path.certificates:
-        return ""
+def _proof(path: Path, facts: Facts, context: Context) -> str:
     trail = " › ".join(c.title for c in path.certificates[1:])
     left = span(path.not_after - context.bounds.best)
     held = {"proven": "the server holds its key", "unproven": "recorded, so possession of its key is not shown"}

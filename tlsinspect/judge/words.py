@@ -2,13 +2,13 @@
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tlsinspect.model import Finding, Kind, Severity
+from tlsinspect.model import Finding, Kind, Route, Severity
 from tlsinspect.text import printable
 
 
@@ -76,12 +76,22 @@ _SEVERITY = {
 }
 
 
-def listed(names: Sequence[str], most: int) -> str:
+def enumerated(names: Sequence[str], most: int) -> str:
     """Names as a person lists them, and how many more there are."""
     shown = list(names[:most])
     if len(names) > most:
         shown.append(f"{len(names) - most} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def way(route: Route) -> str:
+    """How something was reached."""
+    return f"through {route.proxy}" if route.proxy else "directly"
+
+
+def routes_taken(routes: Iterable[Route]) -> tuple[str, ...]:
+    """All of them, each once."""
+    return tuple(dict.fromkeys(f"through {route.proxy}" if route.proxy else "direct" for route in routes))
 
 
 def day(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from tlsinspect.endpoints.target import is_address, read_target
+from tlsinspect.evidence.peer import peer_of
 from tlsinspect.http1 import Head, NotHttpError, TooLongError, http_request
 from tlsinspect.model import (
     Connection,
@@ -170,7 +171,8 @@ class Attempt:
         except DialError as error:
             raise self._stop(error.reason, error.detail) from None
         self.ways = Ways((self.proxy,), self.ways.origin)
-        self.address = next(c.address for c in reversed(self.connections) if c.outcome == "connected")
+        peer = peer_of(self.connections)
+        self.address = peer[0] if peer else None
         try:
             yield connected
         except OSError as error:
@@ -276,7 +278,7 @@ class Attempt:
                 if opened.reason is None:
                     yield line, opened.early
                     return
-                again = self._may_authenticate(self.proxy, opened) if not fields else False
+                again = not fields and self._may_authenticate(self.proxy, opened)
             if again:
                 fields = (self.proxy.authorization,)
             elif not (opened.answer.status in ABOUT_THE_ADDRESS and target + 1 < len(self._targets)):
@@ -285,7 +287,7 @@ class Attempt:
 
     async def _target(self, number: int) -> tuple[str, int]:
         """What the proxy is asked for: the endpoint by its name, or, where names are resolved here, an address."""
-        if self.proxy is None or self.proxy.scheme != "socks5" or is_address(self.endpoint.host):
+        if self.proxy is None or not self.proxy.resolves_here or is_address(self.endpoint.host):
             return self.endpoint.host, self.endpoint.port
         if not self._targets:
             self.stage, self.address_source = Stage.DNS, "dns"

@@ -1,6 +1,5 @@
 """Proxy scripts (PAC): asked for each host once a run, in a process that is ended when it takes too long."""
 
-import asyncio
 import json
 import os
 import queue
@@ -15,6 +14,7 @@ from typing import Any
 
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.errors import UsageError
+from tlsinspect.observe.apart import apart
 from tlsinspect.observe.route import Proxy, Ways, read_place
 from tlsinspect.text import printable
 
@@ -93,7 +93,7 @@ class Script:
     async def ways(self, host: str, tls: bool) -> Ways:
         """The ways to `host`, for which the script is asked once."""
         known = self._answers.get((host, tls))
-        return known if known is not None else await asyncio.to_thread(self.ways_now, host, tls)
+        return known if known is not None else await apart(lambda: self.ways_now(host, tls), "proxy script")
 
     def ways_now(self, host: str, tls: bool) -> Ways:
         """The same, waiting."""

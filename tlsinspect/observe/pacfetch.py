@@ -2,15 +2,16 @@
 
 import asyncio
 import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 from tlsinspect.endpoints.target import Target, is_address, read_target
 from tlsinspect.errors import UsageError
 from tlsinspect.files import read_bytes
 from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, http_request
+from tlsinspect.observe.apart import apart
 from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
@@ -20,6 +21,8 @@ from tlsinspect.text import one_line, printable
 
 SECONDS = 5.0  # for a script as a whole, and for all places where WPAD may have one
 _MAX_REDIRECTS = 3
+
+T = TypeVar("T")
 
 
 def load(place: str, origin: str) -> Script:
@@ -33,17 +36,17 @@ def load_url(url: str, origin: str) -> Script:
     """The script at an http or https URL. Raises ScriptError."""
     if not url.lower().startswith(("http://", "https://")):
         raise ScriptError("it is neither at http nor at https")
-    return _ready(_wait(url, SECONDS), origin)
+    return _ready(_wait(_in_time(url, SECONDS)), origin)
 
 
 def discover() -> Script:
     """The script at http://wpad.DOMAIN/wpad.dat for this machine's own domain and those above it. DHCP is not asked.
     Raises UsageError."""
-    name = _own_name()
+    name = _wait(_own_name())
     tried = []
     for url in wpad_urls(name):
         try:
-            source = _wait(url, SECONDS / 2)
+            source = _wait(_in_time(url, SECONDS / 2))
             return _ready(source, f"WPAD {url}")
         except ScriptError as error:
             tried.append(f"{url}: {error}")
@@ -52,13 +55,13 @@ def discover() -> Script:
     raise UsageError(f"--proxy wpad: no usable script by DNS (DHCP is not asked): {'; '.join(tried)}")
 
 
-def _own_name() -> str:
-    """This may ask a name service, which cannot be cancelled: it is left behind where it takes long."""
-    found: list[str] = []
-    thread = threading.Thread(target=lambda: found.append(socket.getfqdn()), daemon=True, name="own name")
-    thread.start()
-    thread.join(SECONDS)
-    return found[0] if found else socket.gethostname()
+async def _own_name() -> str:
+    """This may ask a name service."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await apart(socket.getfqdn, "own name")
+    except TimeoutError:
+        return socket.gethostname()
 
 
 def wpad_urls(name: str) -> Iterator[str]:
@@ -89,10 +92,10 @@ def _from_file(name: str) -> bytes:
         raise ScriptError(str(error)) from None
 
 
-def _wait(url: str, seconds: float) -> bytes:
-    """Fetch in a thread with an event loop of its own: whoever calls may be inside another."""
-    with ThreadPoolExecutor(1, "proxy script") as apart:
-        return apart.submit(asyncio.run, _in_time(url, seconds)).result()
+def _wait(work: Coroutine[Any, Any, T]) -> T:
+    """Do it in a thread with an event loop of its own: whoever calls may be inside another."""
+    with ThreadPoolExecutor(1, "proxy script") as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _in_time(url: str, seconds: float) -> bytes:

@@ -124,8 +124,7 @@ async def _line(journey: _Journey, sock: socket.socket) -> tuple[Line, bytes]:
     journey.chain = entered.chain
     if not proxy.makes_way(tls=False):
         return entered.line, b""
-    seen = proxy.scheme == "socks5"
-    place = (await _places_of_host(journey))[0] if seen else (endpoint.host, endpoint.port)
+    place = (await _places_of_host(journey))[0] if proxy.resolves_here else (endpoint.host, endpoint.port)
     opened = await open_way(entered, proxy, *place)
     if opened.reason is not None:
         raise ProxyError(opened.reason, opened.detail)

@@ -47,6 +47,11 @@ class Proxy:
     def socks(self) -> bool:
         return self.scheme.startswith("socks")
 
+    @property
+    def resolves_here(self) -> bool:
+        """Whether it is told an address, which is looked up here, and no name."""
+        return self.scheme == "socks5"
+
     def makes_way(self, tls: bool) -> bool:
         """Whether it is asked for a way through to the endpoint, rather than to fetch something itself."""
         return tls or self.socks
@@ -148,7 +153,7 @@ class Ways:
     @property
     def seen(self) -> bool:
         """Whether the addresses of the host are looked up here, on every way."""
-        return all(proxy is None or proxy.scheme == "socks5" for proxy in self.proxies)
+        return all(proxy is None or proxy.resolves_here for proxy in self.proxies)
 
     def route(self, proxy: Proxy | None) -> Route:
         return proxy.route if proxy is not None else Route(origin=self.origin)

@@ -17,14 +17,14 @@ from tlsinspect.observe.route import (
     read_proxy,
     shown,
 )
-from tlsinspect.observe.systemproxy import Settings
+from tlsinspect.observe.systemproxy import ProxySettings
 from tlsinspect.text import printable
 
 
 def routing(
     option: str = "auto",
     environment: Mapping[str, str] | None = None,
-    system: Sequence[Settings] | None = None,
+    system: Sequence[ProxySettings] | None = None,
 ) -> Routing:
     """How `option` says to go. Raises UsageError.
 
@@ -63,9 +63,9 @@ def _script(place: str) -> Script:
         raise UsageError(f"--proxy pac: the script {shown(place)} cannot be used: {error}") from None
 
 
-def _of_system(found: Sequence[Settings]) -> Routing:
-    """The first settings that say anything count; that others say something else is worth a note."""
-    used = next((settings for settings in found if not settings.empty), None)
+def _of_system(found: Sequence[ProxySettings]) -> Routing:
+    """By the settings in use; that others say something else is worth a note."""
+    used = systemproxy.in_use(found)
     notes: list[Note] = [("proxy-autodetect", {"origin": each.origin}) for each in found if each.search]
     if used is None:
         return Routing(notes=tuple(notes[:1]))
@@ -76,7 +76,7 @@ def _of_system(found: Sequence[Settings]) -> Routing:
     return _routed(used, notes)
 
 
-def _routed(settings: Settings, notes: list[Note]) -> Routing:
+def _routed(settings: ProxySettings, notes: list[Note]) -> Routing:
     """As clients do: the script first, the proxies where it cannot be had, straight where there are none."""
     if settings.script is not None:
         from tlsinspect.observe.pac import ScriptError
@@ -107,7 +107,7 @@ def configured(
     hosts: Iterable[str] = (),
     option: str = "auto",
     environment: Mapping[str, str] | None = None,
-    system: Sequence[Settings] | None = None,
+    system: Sequence[ProxySettings] | None = None,
 ) -> tuple[Proxy, ...]:
     """Every proxy that is named on this machine, once each, with its origin: by `option`, by the environment, by each
     of the system's settings, by scripts for `hosts`. Scripts are waited for. Raises UsageError where `option` or the

@@ -1,12 +1,13 @@
 """Other ways of asking the same endpoint: an interceptor may sit on one of them alone.
 
-The usual way comes first; these come after it, each once, and differ from it in one thing. What kinds there are and
-what each costs is in SLICES, which the command's help shows.
+The usual way comes first; these come after it, each once, and differ from it in one thing. SLICES holds them by the
+kinds that can be asked for.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tlsinspect.asked import Asked
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.errors import UsageError
 from tlsinspect.model import Endpoint, Observation
@@ -25,13 +26,13 @@ class Slice:
 
 
 USUAL = Slice()
-NO_SNI = Slice("no-sni", server_name=None)
+NO_SNI = Slice(Asked.NO_SNI, server_name=None)
 SLICES: dict[str, tuple[Slice, ...]] = {
     "addresses": (),  # as many as the name resolves to
-    "protocols": (Slice("tls1.2", (TLS_1_2,)), Slice("tls1.3", (TLS_1_3,))),
-    "keys": (Slice("rsa", (RSA,)), Slice("ecdsa", (ECDSA,))),
+    "protocols": (Slice(Asked.TLS_1_2, (TLS_1_2,)), Slice(Asked.TLS_1_3, (TLS_1_3,))),
+    "keys": (Slice(Asked.RSA, (RSA,)), Slice(Asked.ECDSA, (ECDSA,))),
     "sni": (NO_SNI,),
-    "alpn": (Slice("h2", (H2,)),),
+    "alpn": (Slice(Asked.H2, (H2,)),),
 }
 _ADDRESS = "address "
 

@@ -7,7 +7,7 @@ means is found by functions that any system can run.
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ _BY_PROXY, _BY_SCRIPT, _BY_SEARCH = 2, 4, 8
 
 
 @dataclass(frozen=True)
-class Settings:
+class ProxySettings:
     """One set of settings, as it is written there."""
 
     origin: str
@@ -46,13 +46,18 @@ class Settings:
         return shown(", ".join(dict.fromkeys(self.proxies.values()))) or "no proxy"
 
 
+def in_use(found: Iterable[ProxySettings]) -> ProxySettings | None:
+    """The first that say anything: they count."""
+    return next((settings for settings in found if not settings.empty), None)
+
+
 # -- Windows --------------------------------------------------------------------------------------------------------
 
 
-def of_wininet(values: Mapping[str, Any]) -> Settings:
+def of_wininet(values: Mapping[str, Any]) -> ProxySettings:
     """From the values of the key Internet Settings of the user, or of the machine where policy says so."""
     on = values.get("ProxyEnable") == 1
-    return Settings(
+    return ProxySettings(
         WININET,
         _windows_proxies(_string(values.get("ProxyServer"))) if on else {},
         _windows_list(_string(values.get("ProxyOverride"))) if on else (),
@@ -61,7 +66,7 @@ def of_wininet(values: Mapping[str, Any]) -> Settings:
     )
 
 
-def of_winhttp(value: object) -> Settings:
+def of_winhttp(value: object) -> ProxySettings:
     """From the binary value WinHttpSettings: a version, a counter and flags of four octets each, then strings, each
     behind its length: proxies, exceptions and, in newer ones, the URL of a script."""
     data = value if isinstance(value, bytes) else b""
@@ -73,7 +78,7 @@ def of_winhttp(value: object) -> Settings:
         strings.append(data[at + 4 : at + 4 + size].decode("latin-1"))
         at += 4 + size
     proxies, bypass, script = (*strings, "", "", "")[:3]
-    return Settings(
+    return ProxySettings(
         WINHTTP,
         _windows_proxies(proxies) if flags & _BY_PROXY else {},
         _windows_list(bypass) if flags & _BY_PROXY else (),
@@ -114,7 +119,7 @@ def _string(value: object) -> str:
 # -- macOS ----------------------------------------------------------------------------------------------------------
 
 
-def of_scutil(text: str) -> Settings:
+def of_scutil(text: str) -> ProxySettings:
     """From what ``scutil --proxy`` prints."""
     found = dict(re.findall(r"^ {2}(\w+) : (.*)$", text, re.MULTILINE))
     listed = re.search(r"^ {2}ExceptionsList : <array> \{\n(.*?)^ {2}\}", text, re.MULTILINE | re.DOTALL)
@@ -130,7 +135,7 @@ def of_scutil(text: str) -> Settings:
     socks = proxy("SOCKS", "socks5h", 1080)
     by_scheme = {True: proxy("HTTPS", "http", 443) or socks, False: proxy("HTTP", "http", 80) or socks}
     script = found.get("ProxyAutoConfigURLString") if found.get("ProxyAutoConfigEnable") == "1" else None
-    return Settings(
+    return ProxySettings(
         MACOS,
         {tls: text for tls, text in by_scheme.items() if text is not None},
         tuple(exceptions),
@@ -142,14 +147,14 @@ def of_scutil(text: str) -> Settings:
 # -- reading --------------------------------------------------------------------------------------------------------
 
 
-def read() -> tuple[Settings, ...]:
+def read() -> tuple[ProxySettings, ...]:
     """The settings of this machine. On Windows WinHTTP's come first: they are those of Google's sync client."""
     if sys.platform == "win32":
         return _read_windows()
     return (of_scutil(_scutil()),) if sys.platform == "darwin" else ()
 
 
-def _read_windows() -> tuple[Settings, ...]:
+def _read_windows() -> tuple[ProxySettings, ...]:
     import winreg
 
     machine, user = getattr(winreg, "HKEY_LOCAL_MACHINE"), getattr(winreg, "HKEY_CURRENT_USER")  # noqa: B009

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tlsinspect.judge.rules import INCIDENTS
 from tlsinspect.model import Assessment, Reach, Report, Verdict
 
 _NOTHING_WORSE = {Verdict.UNREACHABLE, Verdict.INCONCLUSIVE}
@@ -35,4 +36,4 @@ def _as_expected(assessment: Assessment) -> bool:
         "inspected": {Verdict.INTERCEPTED},
         "any": {Verdict.GENUINE, Verdict.INTERCEPTED},
     }
-    return assessment.verdict in expected[assessment.endpoint.expectation]
+    return assessment.verdict in expected[assessment.endpoint.expectation] and assessment.rule not in INCIDENTS

@@ -10,24 +10,17 @@ from importlib.resources import files
 from typing import Any
 
 from tlsinspect.jsonform import to_json
-from tlsinspect.model import SCHEMA_VERSION, Assessment, Diagnosis, Report, TrustFacts
+from tlsinspect.model import SCHEMA_VERSION, Assessment, Classification, Diagnosis, Report, TrustFacts
 from tlsinspect.version import __version__
 
 
-def document(report: Report | Diagnosis) -> str:
-    return json.dumps(to_json(report), indent=2) + "\n"
+def document(noun: Report | Diagnosis | Classification) -> str:
+    return json.dumps(to_json(noun), indent=2) + "\n"
 
 
 def classification(assessment: Assessment, trust: TrustFacts, *, redacted: bool = False) -> str:
     """One judged chain: `Classification` in the schema."""
-    whole = {
-        "schema_version": SCHEMA_VERSION,
-        "tool": f"tlsinspect {__version__}",
-        "trust": trust,
-        "assessment": assessment,
-        "redacted": redacted,
-    }
-    return json.dumps(to_json(whole), indent=2) + "\n"
+    return document(Classification(SCHEMA_VERSION, f"tlsinspect {__version__}", trust, assessment, redacted))
 
 
 def lines(report: Report) -> Iterator[str]:

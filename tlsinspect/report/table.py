@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tlsinspect.judge.words import routes_taken
 from tlsinspect.model import (
     Advice,
     Assessment,
@@ -81,11 +82,10 @@ def render(report: Report, title: str, console: Console, *, verbose: bool = Fals
 
 
 def _headline(report: Report, title: str) -> Text:
-    tls, plain = len(report.assessments), len(report.reachability)
+    tls, plain = len({(a.endpoint.host, a.endpoint.port) for a in report.assessments}), len(report.reachability)
     counts = f"{tls} host{'s' if tls != 1 else ''} over TLS" + (f", {plain} on plain HTTP" if plain else "")
-    taken = [a.route for a in report.assessments] + [r.route for r in report.reachability]
-    route = ", ".join(dict.fromkeys(f"through {each.proxy}" if each.proxy else "direct" for each in taken))
-    return Text(f"{printable(title)} · {counts} · {route} · roots of {report.trust.date}", style="bold")
+    routes = routes_taken([*(a.route for a in report.assessments), *(r.route for r in report.reachability)])
+    return Text(f"{printable(title)} · {counts} · {', '.join(routes)} · roots of {report.trust.date}", style="bold")
 
 
 def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
@@ -173,7 +173,7 @@ def _interceptor(assessment: Assessment) -> str:
     product = assessment.attribution
     if product is None:
         return f"by an unknown product: {issuer}"
-    return f"{product.product.partition(' (')[0]} ({product.confidence}): {issuer}"
+    return f"{product.name} ({product.confidence}): {issuer}"
 
 
 def _on_this_machine(assessment: Assessment, report: Report) -> Iterator[str]:

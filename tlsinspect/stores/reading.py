@@ -97,7 +97,13 @@ class _Files:
     size: int = 0
     problem: str = ""
 
-    def add(self, name: str) -> bool:
+    def read(self, names: Iterable[str]) -> None:
+        """Read them too, as far as there may be so many."""
+        for name in names:
+            if not self._read(name):
+                break
+
+    def _read(self, name: str) -> bool:
         """Read one more; False where that would be too many."""
         self.count += 1
         if self.count > MOST_FILES or self.size > MOST_BYTES:
@@ -120,7 +126,7 @@ class _Files:
 def read_files(names: Iterable[str]) -> Held:
     """Several PEM files together."""
     files = _Files()
-    all(files.add(name) for name in names)
+    files.read(names)
     return files.held()
 
 
@@ -130,8 +136,7 @@ def read_folders(names: str) -> Held:
     for name in filter(None, names.split(os.pathsep)):
         try:
             with os.scandir(name) as entries:
-                hashed = (entry.path for entry in entries if _HASHED.fullmatch(entry.name))
-                all(files.add(path) for path in hashed)
+                files.read(entry.path for entry in entries if _HASHED.fullmatch(entry.name))
         except (OSError, ValueError) as error:
             files.problem = files.problem or reason_of(error)
     held = files.held()

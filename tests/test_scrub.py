@@ -1,7 +1,11 @@
 """What is private is taken out of everything that is shown, and nothing else is."""
 
+from pathlib import Path
+
+import pytest
+
 from tlsinspect.model import Confidence, Finding, Kind, Severity
-from tlsinspect.redact import of_this_machine, scrub
+from tlsinspect.scrub import of_this_machine, scrub
 
 
 def test_a_secret_is_replaced_wherever_it_stands_alone() -> None:
@@ -25,5 +29,21 @@ def test_enumerations_and_short_words_are_left() -> None:
     assert scrub("a me", {"me": "<x>"}) == "a me"
 
 
-def test_this_machine_is_known() -> None:
-    assert set(of_this_machine().values()) <= {"<the-home-folder>", "<the-user>", "<the-machine>"}
+def test_this_machine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "jdoe42")
+    monkeypatch.setattr("socket.gethostname", lambda: "laptop.corp.example")
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/jdoe42"))
+    assert of_this_machine() == {
+        str(Path("/home/jdoe42")): "<the-home-folder>",
+        "jdoe42": "<the-user>",
+        "laptop.corp.example": "<the-machine>",
+        "laptop": "<the-machine>",
+    }
+
+
+def test_a_name_that_everybody_has_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "Administrator")
+    monkeypatch.setattr("socket.gethostname", lambda: "localhost.localdomain")
+    found = of_this_machine()
+    assert "localhost.localdomain" in found
+    assert {"Administrator", "localhost"}.isdisjoint(found)
