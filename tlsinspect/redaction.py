@@ -31,6 +31,7 @@ from tlsinspect.model import (
     Report,
     TrustStore,
 )
+from tlsinspect.private import without_addresses
 from tlsinspect.scrub import SHORTEST, each_text, of_this_machine, scrub
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
@@ -269,7 +270,7 @@ def _finding(found: Finding, secrets: Secrets) -> Finding:
 
 def _cleaned(noun: T, secrets: Secrets) -> T:
     cut_short = _cut_short(secrets)
-    return each_text(scrub(noun, secrets), lambda text: cut_short(_mail(_addresses(text))))
+    return each_text(scrub(noun, secrets), lambda text: cut_short(without_addresses(text)))
 
 
 def _in_every_form(secrets: Secrets) -> Secrets:
@@ -302,25 +303,6 @@ def _without_end(text: str, known: Mapping[str, str]) -> str:
             if text[-size:].casefold() == secret[:size].casefold():
                 return text[:-size] + shown
     return text
-
-
-_ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*)(?![\w:])")
-_MAIL = re.compile(r"[^\s@<>\"'=,;]+@[^\s@<>\"',;]+\.\w+")
-
-
-def _addresses(text: str) -> str:
-    return _ADDRESS.sub(lambda found: "<private-address>" if _is_private(found.group()) else found.group(), text)
-
-
-def _mail(text: str) -> str:
-    return _MAIL.sub("<e-mail>", text)
-
-
-def _is_private(text: str) -> bool:
-    if not is_address(text):
-        return False
-    address = ipaddress.ip_address(text)
-    return not (address.is_global or address.is_loopback or address.is_unspecified)
 
 
 def _is_loopback(host: str) -> bool:
