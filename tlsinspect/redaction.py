@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 from tlsinspect.certificate import Certificate, escaped, text_of, title_of
@@ -18,19 +18,22 @@ from tlsinspect.evidence.catalogue import catalogue_of, is_closed
 from tlsinspect.evidence.extensions import Raw
 from tlsinspect.evidence.names import claims
 from tlsinspect.evidence.path import find_path, readable
-from tlsinspect.evidence.portal import host_of
+from tlsinspect.evidence.portal import host_of, plain_http
 from tlsinspect.judge.words import wording
 from tlsinspect.model import (
     Assessment,
     Attribution,
     Authority,
     Endpoint,
+    Fetch,
     Finding,
     Observation,
     Reachability,
     Report,
+    Route,
     TrustStore,
 )
+from tlsinspect.observe.systemproxy import MACOS, WINHTTP, WININET
 from tlsinspect.private import without_addresses
 from tlsinspect.scrub import SHORTEST, each_text, of_this_machine, scrub
 from tlsinspect.text import printable
@@ -44,7 +47,7 @@ _NAMES_IN_VIA = {"google", "warcprox"}  # pseudonyms that name a product and no 
 
 def redacted(report: Report, trust: Trust) -> Report:
     """The report without anything private, and saying so. `trust` is what it was judged by."""
-    secrets = _in_every_form(_of_run(report, trust))
+    secrets = _in_every_form(_numbered(_of_run(report, trust)))
     clean = replace(report, assessments=(), reachability=(), probes=(), stores=(), roots=())
     return replace(
         _cleaned(clean, secrets),
@@ -56,13 +59,14 @@ def redacted(report: Report, trust: Trust) -> Report:
         roots=tuple(_cleaned(replace(root, certificate=None), secrets) for root in report.roots),
         profile=report.profile,
         tool=report.tool,
+        fetches=tuple(_routed(_cleaned(fetch, secrets), fetch.route) for fetch in report.fetches),
         redacted=True,
     )
 
 
 def redacted_assessment(assessment: Assessment, trust: Trust) -> Assessment:
     """The same for one assessment by itself."""
-    return _assessment(assessment, _in_every_form(_of_assessments([assessment], trust)), trust)
+    return _assessment(assessment, _in_every_form(_numbered(_of_assessments([assessment], trust))), trust)
 
 
 def _probed(seen: Observation) -> Endpoint:
@@ -81,6 +85,7 @@ def _without_place(store: TrustStore) -> TrustStore:
 def _of_run(report: Report, trust: Trust) -> Secrets:
     found = _of_assessments(report.assessments, trust)
     for seen in report.probes:
+        found |= _of_observation(seen, trust)
         for certificate in _foreign(_probed(seen), seen, trust):
             found |= _of_certificate(certificate, None, trust)
     for each in report.reverse_names:
@@ -121,8 +126,13 @@ def _is_host(text: str) -> bool:
 
 def _machine() -> Secrets:
     """This machine and its user, unless the name is a word that stands in the sentences anyway."""
-    words = {word.casefold() for word in re.findall(r"\w+", str(wording()))}
+    words = _our_words() | {"root", "localhost", "admin"}
     return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in words}
+
+
+@cache
+def _our_words() -> frozenset[str]:
+    return frozenset(word.casefold() for word in re.findall(r"\w+", str(wording())))
 
 
 def _of_observation(seen: Observation, trust: Trust) -> Secrets:
@@ -134,7 +144,24 @@ def _of_observation(seen: Observation, trust: Trust) -> Secrets:
     if seen.http is not None:
         found |= _of_location(seen.http.location, trust)
         found |= dict.fromkeys(_machines_in(seen.http.via or ""), "<proxy>")
-    return found
+    head = plain_http(seen.first_bytes)
+    if head is not None:
+        found |= _of_location(head.get("location"), trust)
+    answers = (seen.proxy and seen.proxy.server, seen.http and seen.http.server, head and head.get("server"))
+    return found | {server: "<server>" for server in answers if server and not _is_known_server(server)}
+
+
+# What software calls itself in Server; Google's own too.
+_SERVERS = {
+    *("apache", "caddy", "envoy", "haproxy", "litespeed", "microsoft-iis", "mitmproxy", "nginx", "openresty", "squid"),
+    *("esf", "gfe", "gse", "gws", "pki", "scaffolding", "httpserver2", "sffe"),
+}
+
+
+def _is_known_server(text: str) -> bool:
+    """Whether it names software and its version alone, or is made of words that stand in our own sentences."""
+    names = [word.partition("/")[0].casefold() for word in text.split()]
+    return _our_words().union(_SERVERS).issuperset(names)
 
 
 def _of_route(proxy: str | None) -> Secrets:
@@ -230,7 +257,7 @@ def _assessment(assessment: Assessment, secrets: Secrets, trust: Trust) -> Asses
         clean,
         endpoint=replace(assessment.endpoint, authority_file=clean.endpoint.authority_file),
         rule=assessment.rule,
-        route=replace(clean.route, origin=assessment.route.origin),
+        route=_routed(clean, assessment.route).route,
         attribution=product,
         findings=tuple(_finding(f, secrets) for f in assessment.findings),
         observations=tuple(_observation(assessment.endpoint, seen, secrets, trust) for seen in assessment.observations),
@@ -246,7 +273,7 @@ def _issuer(assessment: Assessment, secrets: Secrets, trust: Trust) -> tuple[str
     if leaf is None:
         return _cleaned((assessment.issuer, assessment.issuer_title), secrets)
     ours = _ours((*leaf.subject, *leaf.issuer), assessment.attribution, trust)
-    shown = {value: value if value in ours else f"<{label}>" for label, value in leaf.issuer}
+    shown = {value: value if value in ours else secrets.get(value, f"<{label}>") for label, value in leaf.issuer}
     text = ", ".join(f"{label}={shown[value]}" for label, value in reversed(leaf.issuer))
     return text, shown.get(title_of(leaf.issuer), "<issuer>")
 
@@ -257,11 +284,22 @@ def _observation(endpoint: Endpoint, seen: Observation, secrets: Secrets, trust:
     if tls is not None and _is_foreign(endpoint, seen, trust):
         tls = replace(tls, chain=(), staple=None)
     clean = _cleaned(replace(seen, tls=None, first_bytes=None), secrets)
-    return replace(clean, host=seen.host, tls=tls, route=replace(clean.route, origin=seen.route.origin))
+    return replace(_routed(clean, seen.route), host=seen.host, tls=tls)
 
 
 def _row(row: Reachability, secrets: Secrets) -> Reachability:
-    return replace(_cleaned(row, secrets), endpoint=row.endpoint)
+    return replace(_routed(_cleaned(row, secrets), row.route), endpoint=row.endpoint)
+
+
+Taken = TypeVar("Taken", Assessment, Observation, Reachability, Fetch)
+
+
+def _routed(clean: Taken, route: Route) -> Taken:
+    """Where the route comes from is said in our own words, but for the place a script lies at."""
+    return replace(clean, route=replace(clean.route, origin=_SCRIPT.sub(r"\1 <script>", route.origin)))
+
+
+_SCRIPT = re.compile(rf"^(PAC|WPAD) .*?(?= \((?:{WININET}|{WINHTTP}|{MACOS})\)$|$)", re.DOTALL)
 
 
 def _finding(found: Finding, secrets: Secrets) -> Finding:
@@ -271,6 +309,23 @@ def _finding(found: Finding, secrets: Secrets) -> Finding:
 def _cleaned(noun: T, secrets: Secrets) -> T:
     cut_short = _cut_short(secrets)
     return each_text(scrub(noun, secrets), lambda text: cut_short(without_addresses(text)))
+
+
+def _numbered(secrets: Secrets) -> Secrets:
+    """With the values that stood for one kind of name told apart; what is no part of a name has one word for all."""
+    numbers: dict[str, dict[str, int]] = {}
+    numbered = {}
+    for secret, shown in secrets.items():
+        if shown in _ONE_FOR_ALL or shown.startswith("<the-"):
+            numbered[secret] = shown
+            continue
+        known = numbers.setdefault(shown, {})
+        number = known.setdefault(secret.casefold(), len(known) + 1)
+        numbered[secret] = f"{shown.removesuffix('>')}-{number}>"
+    return numbered
+
+
+_ONE_FOR_ALL = {"<elsewhere>", "<file>", "<name>", "<proxy>", "<server>"}
 
 
 def _in_every_form(secrets: Secrets) -> Secrets:
