@@ -46,6 +46,7 @@ PROXY_NAME = "proxy.acme.test"
 USER, PASSWORD = "alice.tester", "hunter2-Zq9"
 CREDENTIALS = f"{USER}:{PASSWORD}"
 TIMEOUT = 5.0
+ASKING = b'HTTP/1.1 407 Whose?\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
 
 
 @pytest.fixture(scope="module")
@@ -407,6 +408,54 @@ def test_an_https_proxy_that_is_not_trusted_gets_none(
     assert seen.proxy.distrust
     assert got.fetch.outcome is FetchOutcome.PROXY
     assert "no credentials" in got.fetch.detail
+
+
+@pytest.mark.usefixtures("trusted")
+def test_every_connection_to_an_https_proxy_must_be_to_it(roots: Path, company: pki.Authority) -> None:
+    """It is itself when it asks for credentials, and somebody else when it would get them."""
+    itself = server_context(company.issue([PROXY_NAME]))
+    stranger = server_context(pki.self_signed(PROXY_NAME, datetime.now(UTC)))
+
+    def handle(peer: Peer) -> None:
+        peer.wrap(itself if peer.number % 2 else stranger)
+        peer.receive_head()
+        peer.send(ASKING)
+
+    with serving(handle) as proxy:
+        where = {(PROXY_NAME, 8443): [(HOST, proxy.port)]}
+        url = f"https://{CREDENTIALS}@{PROXY_NAME}:8443"
+        assessment, seen = one(look(roots, url, resolve=[f"{PROXY_NAME}:8443:{HOST}:{proxy.port}"]))
+        assert proxy.connections == 2
+        row = f"http://{NAME}/"
+        look(roots, url, row, resolve=[f"{PROXY_NAME}:8443:{HOST}:{proxy.port}"])
+        assert proxy.connections == 4
+        fetcher = Fetcher(Settings(resolved=where), Routing(fixed=read_proxy(url, "--proxy")), lambda _: True)
+        fetches = [asyncio.run(fetcher.get(f"{s}://{NAME}/", "crl", proven=True)).fetch for s in ("http", "https")]
+        assert proxy.connections == 8
+        assert {r.header("Proxy-Authorization") for r in proxy.requests} == {None}
+    assert (assessment.verdict, assessment.rule) == ("blocked", "proxy-auth")
+    assert seen.proxy is not None
+    assert "not trusted" in seen.proxy.distrust
+    assert seen.proxy.chain != company.issue([PROXY_NAME]).ders
+    assert ["no credentials" in fetch.detail for fetch in fetches] == [True, True]
+
+
+def test_what_is_behind_a_socks_proxy_gets_no_credentials_of_it(roots: Path) -> None:
+    """They would go in clear text to whoever answers for the host on port 80."""
+
+    def handle(peer: Peer) -> None:
+        peer.receive_head()
+        peer.answer(ASKING)
+
+    asked: list[Address] = []
+    with serving(handle) as origin, socks_proxy({(NAME, 80): origin}, asked, credentials=CREDENTIALS) as proxy:
+        url = f"socks5h://{CREDENTIALS}@{HOST}:{proxy.port}"
+        (row,) = look(roots, url, f"http://{NAME}/").reachability
+        fetcher = Fetcher(Settings(), Routing(fixed=read_proxy(url, "--proxy")), lambda _: True)
+        asyncio.run(fetcher.get(f"http://{NAME}/", "crl", proven=True))
+        assert asked == [(NAME, 80)] * 2
+        assert [r.header("Proxy-Authorization") for r in origin.requests] == [None, None]
+    assert row.status == 407
 
 
 @pytest.mark.parametrize("chain", [(), (b"",), (b"junk",), (b"\x30\x03\x02\x01\x01",)])

@@ -15,7 +15,7 @@ from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
 from tlsinspect.observe.pac import MAX_SCRIPT, Script, ScriptError
-from tlsinspect.observe.systemtrust import distrust
+from tlsinspect.observe.systemtrust import distrusted
 from tlsinspect.text import one_line, printable
 
 SECONDS = 5.0  # for a script as a whole, and for all places where WPAD may have one
@@ -152,6 +152,6 @@ async def _secured(line: Line, host: str) -> Line:
     if not session.completed:
         raise ScriptError(f"TLS: {session.detail or session.reason}")
     # Whoever writes the script leads everything wherever he likes: no client takes one from a stranger.
-    if why_not := distrust(session.tls.chain, host):
+    if why_not := await distrusted(session.tls.chain, host):
         raise ScriptError(why_not)
     return Secure(line, session)

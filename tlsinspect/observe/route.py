@@ -52,9 +52,10 @@ class Proxy:
         return tls or self.socks
 
     def answers(self, head: Head | None) -> bool:
-        """Whether there are credentials for what this proxy asks: Basic, in a 407."""
+        """Whether there are credentials for what this proxy asks: Basic, in a 407. `head` must be the proxy's own: what
+        comes through a way it made is somebody else's. One that speaks SOCKS gets its credentials there alone."""
         asked = head is not None and head.status == 407 and "basic" in (s.lower() for s in head.schemes)
-        return asked and self.credentials is not None
+        return asked and self.credentials is not None and not self.socks
 
     @property
     def authorization(self) -> str:

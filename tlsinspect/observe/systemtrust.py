@@ -1,10 +1,11 @@
 """Whether this machine's own trust covers a chain: asked only before something secret is sent, never to judge."""
 
+import asyncio
 import ssl
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -12,8 +13,20 @@ from OpenSSL import SSL, crypto
 
 from tlsinspect.certificate import Certificate, UnreadableError, extension
 from tlsinspect.evidence.names import claims
+from tlsinspect.observe.apart import apart
 
+SECONDS = 2.0  # for the roots to be read
 _FOR_SERVERS = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+
+
+async def distrusted(chain: tuple[bytes, ...], host: str) -> str:
+    """As `distrust`, without holding anybody up: where the roots are said to be may be a place that is never read to
+    its end."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await apart(partial(distrust, chain, host), "system trust")
+    except TimeoutError:
+        return f"this machine's roots cannot be read within {SECONDS:g} s"
 
 
 @lru_cache(maxsize=256)
