@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,7 @@ from tlsinspect.errors import UsageError
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.lab import pki
 from tlsinspect.model import Assessment, FetchOutcome, Observation, PassedOver, Reach, Reason, Report
-from tlsinspect.observe import systemproxy
+from tlsinspect.observe import systemproxy, systemtrust
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.route import Routing, Ways, read_proxy
 from tlsinspect.observe.systemproxy import WINHTTP, WININET
@@ -461,6 +463,45 @@ def test_what_is_behind_a_socks_proxy_gets_no_credentials_of_it(roots: Path) -> 
 @pytest.mark.parametrize("chain", [(), (b"",), (b"junk",), (b"\x30\x03\x02\x01\x01",)])
 def test_what_cannot_be_read_is_not_trusted(chain: tuple[bytes, ...]) -> None:
     assert distrust(chain, PROXY_NAME)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("purpose", "said"), [(None, ""), ("SERVER_AUTH", ""), ("EMAIL_PROTECTION", "not for servers")]
+)
+def test_an_authority_for_e_mail_makes_no_servers(company: pki.Authority, purpose: str | None, said: str) -> None:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    usage = [(x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, purpose)]), False)] if purpose else []
+    below = company.subordinate(pki.name((NameOID.COMMON_NAME, "Acme below")), add=usage)
+    why_not = distrust(below.issue([PROXY_NAME]).ders, PROXY_NAME)
+    assert why_not.endswith(said)
+    assert bool(why_not) == bool(said)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_roots_that_are_a_pipe_hold_nobody_up(
+    roots: Path, company: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "roots.pem"
+    os.mkfifo(pipe)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pipe))
+    with https_proxy({}, company.issue([PROXY_NAME]), credentials=CREDENTIALS) as proxy:
+        where = [f"{PROXY_NAME}:8443:{HOST}:{proxy.port}"]
+        assessment, _ = one(look(roots, f"https://{CREDENTIALS}@{PROXY_NAME}:8443", resolve=where))
+        assert {r.header("Proxy-Authorization") for r in proxy.requests} == {None}
+    assert (assessment.verdict, assessment.rule) == ("blocked", "proxy-auth")
+    assert "proxy-not-verified" in codes(assessment)
+
+
+def test_roots_that_are_never_read_to_their_end_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of roots may hold a pipe too: only a limit helps."""
+    never = threading.Event()
+    monkeypatch.setattr(systemtrust, "distrust", lambda *_: str(never.wait(30)))
+    monkeypatch.setattr(systemtrust, "SECONDS", 0.1)
+    assert "within 0.1 s" in asyncio.run(systemtrust.distrusted((b"",), PROXY_NAME))
+    never.set()
 
 
 def _for_clients(company: pki.Authority) -> pki.Issued:
