@@ -21,6 +21,7 @@ from tlsinspect.observe.pacfetch import discover, load, wpad_urls
 from tlsinspect.observe.pacfunctions import functions
 from tlsinspect.observe.route import Proxy
 from tlsinspect.observe.routing import routing
+from tlsinspect.observe.systemproxy import Settings as SystemSettings
 from tlsinspect.observe.systemtrust import distrust
 
 DIRECT = 'function FindProxyForURL(url, host) { return "DIRECT"; }'
@@ -357,6 +358,43 @@ def test_what_comes_instead_of_a_script(answer: bytes, said: str) -> None:
         load(f"http://{HOST}:{server.port}/proxy.pac", "PAC")
 
 
+def test_a_script_is_had_from_no_other_host() -> None:
+    """An address that only this machine reaches must not be asked for because a stranger says so."""
+    with serving(answering(http("200 OK", DIRECT.encode()))) as other:
+        onward = http("302 Found", b"", f"Location: http://localhost:{other.port}/x")
+        with serving(answering(onward)) as server, pytest.raises(ScriptError, match="another host, localhost"):
+            load(f"http://{HOST}:{server.port}/proxy.pac", "PAC")
+        assert other.connections == 0
+
+
+def test_the_same_host_may_have_it_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = pki.Authority.root(pki.name((NameOID.COMMON_NAME, "Acme Root")), datetime.now(UTC))
+    (tmp_path / "roots.pem").write_bytes(company.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
+    with tls_server(company.issue([HOST]), body=DIRECT.encode()) as secure:
+        onward = http("302 Found", b"", f"Location: https://{HOST}:{secure.port}/x")
+        with serving(answering(onward)) as server:
+            load(f"http://{HOST}:{server.port}/proxy.pac", "PAC").close()
+    back = [("location", f"http://{HOST}/")]
+    sending_back = tls_server(company.issue([HOST]), http_status=302, headers=back)
+    with sending_back as secure, pytest.raises(ScriptError, match="from https to http"):
+        load(f"https://{HOST}:{secure.port}/proxy.pac", "PAC")
+
+
+@pytest.mark.parametrize(
+    "location", [b"http://[", b"//[", b"http://[::1", b"\xe9 x", b"http://a b/", b"data:,x", b"http://" + b"a" * 8000]
+)
+def test_a_redirect_to_nowhere_is_one_clear_error(location: bytes) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+    with serving(answering(answer)) as server:
+        url = f"http://{HOST}:{server.port}/proxy.pac"
+        with pytest.raises(ScriptError):
+            load(url, "PAC")
+        system = SystemSettings("WinINET", script=url)
+        (note,) = routing("auto", {}, [system]).notes
+    assert note[0] == "proxy-script-unavailable"
+
+
 @pytest.mark.parametrize("kind", ["silent", "byte-a-second", NOTHING_LISTENING])
 def test_nobody_gives_a_script(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacfetch, "SECONDS", 1.0)
@@ -403,7 +441,10 @@ def test_an_option_that_leads_nowhere(place: str) -> None:
 @pytest.mark.parametrize(
     ("name", "urls"),
     [
-        ("pc7.berlin.acme.test", ["http://wpad.berlin.acme.test/wpad.dat", "http://wpad.acme.test/wpad.dat"]),
+        ("pc7.berlin.acme.test", ["http://wpad.berlin.acme.test/wpad.dat"]),
+        ("pc7.berlin.acme.co.test", [f"http://wpad.{above}acme.co.test/wpad.dat" for above in ("berlin.", "")]),
+        ("pc7.acme.co.test", ["http://wpad.acme.co.test/wpad.dat"]),
+        ("pc7.test", []),
         ("PC7.acme.test.", ["http://wpad.acme.test/wpad.dat"]),
         ("acme.test", []),
         ("localhost", []),
