@@ -168,6 +168,16 @@ def test_an_answer(text: str, ways: list[Proxy | None]) -> None:
     assert read_answer(text, "PAC").proxies == tuple(ways)
 
 
+@pytest.mark.parametrize(
+    "text", ["PROXY alice:Secret@p.test:1", "PROXY alice:Secret;x y@p.test:1", "alice:Secret@p.test"]
+)
+def test_what_is_no_answer_may_hold_a_password(text: str) -> None:
+    with pytest.raises(ScriptError, match="it answers") as caught:
+        read_answer(text, "PAC")
+    assert "p.test" in str(caught.value)
+    assert "Secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["garbage", "PROXY", "QUIC a.test:1", "undefined", "DIRECT or not"])
 def test_what_is_no_answer(text: str) -> None:
     with pytest.raises(ScriptError, match="it answers"):
@@ -236,6 +246,7 @@ def test_microsofts_function_counts_where_there_is_no_other(asked: Any) -> None:
     [
         ('throw new Error("no\\nway")', "no way"),
         ("throw 'just this'", "PAC: just this"),
+        ("throw 'http://alice:Secret@p.test'", "PAC: http://…@p.test"),
         ("return undefined", "no text but nothing"),
         ("return 7", "no text but int"),
         ("return {}", "no text but"),
@@ -426,7 +437,16 @@ def test_the_option(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["", "/no/such/file.pac", "http://127.0.0.1:9/x", "http://user:s3cret@127.0.0.1:9/x?t=s3cret"]
+    "place",
+    [
+        "",
+        "/no/such/file.pac",
+        "http://127.0.0.1:9/x",
+        "http://user:s3cret@127.0.0.1:9/x?t=s3cret",
+        "user:s3cret@127.0.0.1:9/x",
+        "user:a s3cret@127.0.0.1:9/x",
+        "http://user:s?3 s3cret@127.0.0.1:9/x",
+    ],
 )
 def test_an_option_that_leads_nowhere(place: str) -> None:
     with pytest.raises(UsageError) as caught:

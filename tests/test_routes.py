@@ -412,6 +412,19 @@ def test_an_https_proxy_that_is_not_trusted_gets_none(
     assert "no credentials" in got.fetch.detail
 
 
+def test_what_an_interceptor_says_inside_holds_no_credentials(roots: Path, company: pki.Authority) -> None:
+    """It was given them to make a way, and knows them when it answers for the host."""
+    said = [("Server", CREDENTIALS), ("Via", f"1.1 {PASSWORD}"), ("Location", f"http://block.test/?p={PASSWORD}")]
+    with contextlib.ExitStack() as stack:
+        inside = stack.enter_context(tls_server(company.issue([NAME]), http_status=302, headers=said))
+        proxy = stack.enter_context(fault("proxy-407-basic", resolve={(NAME, 443): inside}, credentials=CREDENTIALS))
+        assessment, seen = one(look(roots, f"http://{CREDENTIALS}@{HOST}:{proxy.port}"))
+    assert assessment.verdict == "intercepted"
+    assert seen.http is not None
+    assert (seen.http.server, seen.http.via, seen.http.location) == ("…", "1.1 …", "http://block.test/?p=…")
+    assert seen.http.date is not None
+
+
 @pytest.mark.usefixtures("trusted")
 def test_every_connection_to_an_https_proxy_must_be_to_it(roots: Path, company: pki.Authority) -> None:
     """It is itself when it asks for credentials, and somebody else when it would get them."""

@@ -267,7 +267,7 @@ class Attempt:
             raise Stop(Stage.HTTP, Reason.CLOSED) from None
         except (NotHttpError, TooLongError):
             raise Stop(Stage.HTTP, Reason.CLOSED, "not an HTTP answer") from None
-        self.http = http_answer(head, sent, self.settings.clock())
+        self.http = http_answer(head, sent, self.settings.clock(), self.proxy.hide if self.proxy else str)
 
     # -- the proxy --------------------------------------------------------------------------------------------------
 
@@ -372,14 +372,20 @@ def _may_be_old(failure: Failure) -> bool:
     return failure.detail in _OLD_PEER or failure.reason is Reason.TLS_ERROR
 
 
-def http_answer(head: Head, sent: datetime, received: datetime) -> HttpAnswer:
+def http_answer(head: Head, sent: datetime, received: datetime, hide: Callable[[str], str]) -> HttpAnswer:
+    """`hide` takes out what nobody may read: a proxy that looks inside knows the credentials it was given."""
+
+    def field(name: str) -> str | None:
+        value = head.get(name)
+        return None if value is None else hide(value)
+
     return HttpAnswer(
         status=head.status,
         sent=sent,
         received=received,
         date=head.date,
         age=head.age,
-        location=head.get("location"),
-        server=head.get("server"),
-        via=head.get("via"),
+        location=field("location"),
+        server=field("server"),
+        via=field("via"),
     )

@@ -92,7 +92,7 @@ def _from_file(name: str) -> bytes:
     try:
         return read_bytes(name)
     except UsageError as error:
-        raise ScriptError(str(error)) from None
+        raise ScriptError(str(error).removeprefix(f"{name}: ")) from None  # the name is said already, as may be shown
 
 
 def _wait(url: str, seconds: float) -> bytes:
