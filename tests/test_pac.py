@@ -1,6 +1,9 @@
 """Proxy scripts: what they may call, how they are had, and that none of them costs more than it may."""
 
+import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -307,6 +310,55 @@ def test_an_endless_beginning_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ScriptError, match="no answer"):
         script.check()
     script.close()
+
+
+ENDLESS = {
+    "loop": "while (true);",
+    "names": "let n = 0; while (true) dnsResolve('127.0.0.' + (n++ % 250));",
+    "patterns": "while (true) shExpMatch('x'.repeat(5000), '*y*');",
+}
+
+
+@pytest.mark.parametrize("doing", ENDLESS)
+@pytest.mark.parametrize("where", ["beginning", "call"])
+def test_the_process_ends_with_whoever_started_it(doing: str, where: str) -> None:
+    """However that ended: then its end of the pipe is closed."""
+    body = ENDLESS[doing]
+    child = pac._Child()
+    stdin = child._process.stdin
+    assert stdin is not None
+    if where == "call":
+        body = f"function FindProxyForURL(url, host) {{ {body} }}"
+        assert child.ask({"source": body}, 10) == {"ready": True}
+        body = ""
+    stdin.write(json.dumps({"source": body, "url": "x", "host": "x"}).encode() + b"\n")
+    stdin.close()
+    try:
+        assert child._process.wait(15) == 0, "it ended by itself"
+    finally:
+        child.end()
+
+
+def test_a_call_ends_though_nobody_ends_it() -> None:
+    start = "import tlsinspect.observe.pacchild as child; child.WALL_SECONDS = 0.2; child.main()"
+    with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"source": "while (true);"}).encode() + b"\n")
+        process.stdin.flush()
+        assert process.wait(30) == 1
+
+
+def test_a_script_looks_up_no_more_names_than_a_few(asked: Any) -> None:
+    source = """
+    function FindProxyForURL(url, host) {
+      for (let n = 0; n < (host == "many.test" ? 65 : 64); n++) dnsResolve("127.0.0." + n);
+      for (let n = 0; n < 200; n++) dnsResolve("127.0.0.1");
+      return "DIRECT";
+    }
+    """
+    many, few = asked(source, "many.test", "few.test")
+    assert "more than 64 names" in many
+    assert few == "direct"
 
 
 def test_the_process_inherits_no_secret(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
