@@ -1,5 +1,6 @@
 """`tlsinspect doctor`: what it finds on machines of every kind, and what it keeps to itself."""
 
+import io
 import json
 import re
 import socket
@@ -22,6 +23,8 @@ from tlsinspect.lab import pki
 from tlsinspect.model import Diagnosis, Severity
 from tlsinspect.observe.systemproxy import ProxySettings
 from tlsinspect.report.as_json import document, schema
+from tlsinspect.report.diagnosis import render
+from tlsinspect.report.table import PlainConsole
 from tlsinspect.stores import Machine
 from tlsinspect.stores.reading import Held, from_pem
 from tlsinspect.trust import Trust
@@ -347,11 +350,6 @@ def test_what_is_private_is_replaced(secretive: Look, tmp_path: Path) -> None:
 
 
 def test_the_redacted_one_is_what_a_person_sees(secretive: Look, tmp_path: Path) -> None:
-    import io
-
-    from tlsinspect.report.diagnosis import render
-    from tlsinspect.report.table import PlainConsole
-
     for redacted in (True, False):
         out = io.StringIO()
         console = PlainConsole(out)
@@ -360,6 +358,19 @@ def test_the_redacted_one_is_what_a_person_sees(secretive: Look, tmp_path: Path)
         assert bool(SECRETS.findall(out.getvalue())) is not redacted
         assert "\u202e" not in out.getvalue()
         assert ("private names are replaced" in out.getvalue()) is redacted
+
+
+def test_no_name_of_a_product_moves_the_cursor(look: Look, system: dict[str, bytes]) -> None:
+    """The catalogue refuses such names; what is shown does not rest on that."""
+    system["system"] += recorded("zscaler-root_Zscaler_Root_CA_04f61f1d.pem")
+    found = look()
+    (authority,) = found.authorities
+    assert authority.product is not None
+    hostile = replace(authority.product, product="Box\x1b[2J\u202e\nforged")
+    out = io.StringIO()
+    render(replace(found, authorities=(replace(authority, product=hostile),)), PlainConsole(out))
+    assert "Box<U+001B>[2J" in "".join(out.getvalue().split())
+    assert not re.search("[\x1b\u202e]|\n *forged", out.getvalue())
 
 
 # -- as JSON, and as a command --------------------------------------------------------------------------------------

@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 import tlsinspect
 from tests.conftest import run
 from tests.test_catalogue import as_issuer
 from tests.test_traps import HOST, NOW
 from tlsinspect import Trust, TrustDataError
-from tlsinspect.certificate import Certificate
+from tlsinspect.certificate import Certificate, quietly
+from tlsinspect.evidence.attribution import attribute
 from tlsinspect.evidence.catalogue import (
     LONGEST,
     MAX_FILE,
@@ -23,7 +27,7 @@ from tlsinspect.evidence.catalogue import (
     is_closed,
     with_interceptors,
 )
-from tlsinspect.lab.pki import GoogleLike, Issued, plain_corporate
+from tlsinspect.lab.pki import Authority, GoogleLike, Issued, plain_corporate
 from tlsinspect.model import Assessment
 
 OWN = """
@@ -125,6 +129,15 @@ BROKEN = {
     "no source": (row(source=""), "acme-box: lacks source"),
     "a short hash": (OWN + "sha256 = ['abcd']", "acme-box: sha256 must be 64"),
     "a number for a name": (row(product="3"), "acme-box: product must be text"),
+    "an escape in a name": (row(product='"Box \\u001b]0;x\\u0007"'), "acme-box: product must be text of printable"),
+    "a line break in a name": (row(vendor='"Acme\\nforged line"'), "acme-box: vendor must be text of printable"),
+    "a turn in a name": (row(product='"Box \\u202e xoB"'), "acme-box: product must be text of printable"),
+    "an escape in an incident": (
+        "[[known_forgery]]\nsubject = 'a'\nrole = 'leaf'\nincident = \"\\u001b[2J\"\nsource = 'b'\nsha1 = '"
+        + "0" * 40
+        + "'",
+        "[[known_forgery]] a: incident must be text of printable",
+    ),
     "an odd id": (row(id="'Acme Box'"), "id must be small letters"),
     "an id twice": (OWN + OWN, "acme-box: the id is used twice"),
     "no expression": (row(issuer_patterns="{ O = '(' }"), "is no regular expression"),
@@ -147,6 +160,52 @@ def test_what_is_wrong_is_said_with_the_name_of_the_row(case: str, tmp_path: Pat
     assert said in str(raised.value)
     assert "own.toml" in str(raised.value)
     assert "\n" not in str(raised.value).strip()
+
+
+def listing(table: str, column: str, digest: str) -> str:
+    needed = {
+        "leaked_key": "name = 'ours'",
+        "state_key": "name = 'ours'",
+        "known_forgery": "subject = 'ours'\nrole = 'issuer'\nincident = 'none'",
+    }
+    return f"[[{table}]]\n{needed[table]}\nsource = 'us'\n{column} = '{digest.upper()}'\n"
+
+
+@pytest.mark.parametrize("table", ["leaked_key", "state_key", "known_forgery"])
+@pytest.mark.parametrize("column", ["sha1", "sha256", "spki_sha256"])
+@pytest.mark.parametrize("tier", ["google", "alternate", "historical", "public"])
+def test_no_anchor_of_ours_is_listed(table: str, column: str, tier: str, tmp_path: Path) -> None:
+    """Else a line in a file would call what is genuine intercepted."""
+    trust = Trust.default()
+    for anchor in (getattr(trust, tier).certificates[0], getattr(trust, tier).certificates[-1]):
+        file = own(tmp_path, OWN + listing(table, column, getattr(anchor, column)))
+        with pytest.raises(TrustDataError, match=rf"\[\[{table}\]\] ours: it lists .*genuine"):
+            with_interceptors(trust, file)
+
+
+@pytest.mark.parametrize("table", ["leaked_key", "state_key", "known_forgery"])
+def test_no_intermediate_and_no_stand_in_is_listed(table: str, tmp_path: Path, google: GoogleLike, roots: Path) -> None:
+    keys = [each.spki_sha256 for each in Trust.default().intermediates]
+    for key in (keys[0], keys[-1]):
+        with pytest.raises(TrustDataError, match="ours: it lists"):
+            with_interceptors(Trust.default(), own(tmp_path, listing(table, "spki_sha256", key)))
+    stand_in, file = Trust.load(roots), own(tmp_path, listing(table, "spki_sha256", _key(google)))
+    assert with_interceptors(Trust.default(), file).added, "that key is nobody's elsewhere"
+    with pytest.raises(TrustDataError, match="ours: it lists"):
+        with_interceptors(stand_in, file)
+
+
+def _key(google: GoogleLike) -> str:
+    return Certificate(google.r1.certificate.public_bytes(Encoding.DER)).spki_sha256
+
+
+def test_the_shipped_lists_hold_no_anchor_of_ours() -> None:
+    trust = Trust.default()
+    anchors = [c for tier in (trust.google, trust.alternate, trust.historical, trust.public) for c in tier.certificates]
+    assert len(anchors) > 100
+    listed = catalogue_of(trust).listed.keys()
+    assert listed.isdisjoint(h for c in anchors for h in (c.sha1, c.sha256, c.spki_sha256))
+    assert listed.isdisjoint(each.spki_sha256 for each in trust.intermediates)
 
 
 def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
@@ -188,6 +247,26 @@ def test_what_is_let_through_is_quick(pattern: str) -> None:
     for piece in ("a", "ab", "x", "abc", "!"):
         expression.fullmatch((piece * LONGEST)[:LONGEST])
     assert time.process_time() - begun < 0.1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?i)" + "a?" * 12 + "a{64}" * 3 + "b", "(?i)" + "[ab]?" * 15 + "b", "(a|a)" * 14 + "a{16}b", ".*.*aaab"],
+)
+def test_a_file_as_full_as_may_be_is_quick(pattern: str, tmp_path: Path) -> None:
+    """Each expression is, and so are all of them together, for a name that has as many values as are looked at."""
+    value = quietly(lambda: x509.NameAttribute(NameOID.COMMON_NAME, "a" * LONGEST, _validate=False))
+    issued = quietly(lambda: Authority.root(x509.Name([value] * 64), NOW).issue([HOST]))
+    many = [row(id=f"'r{n}'", issuer_patterns=f"{{ CN = '{pattern}' }}") for n in range(100)]
+    allowed = 0
+    with pytest.raises(TrustDataError, match=r"r\d+: from here on the expressions are too much work"):
+        for allowed in range(1, 100):
+            trust = with_interceptors(Trust.default(), own(tmp_path, "\n".join(many[:allowed])))
+    assert allowed > 4
+    chain = (Certificate(issued.ders[0]),)
+    begun = time.process_time()
+    assert attribute(chain, trust) is None
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(

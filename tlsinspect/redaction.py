@@ -7,12 +7,14 @@ Products, verdicts, hashes of keys and the hosts that were asked for stay: witho
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
-from tlsinspect.certificate import Certificate, escaped, text_of, title_of
+from tlsinspect.certificate import Certificate, Name, escaped, text_of
+from tlsinspect.endpoints import TARGETS, Profile, load_profile, shipped_profiles
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.evidence.catalogue import catalogue_of, is_closed
 from tlsinspect.evidence.extensions import Raw
@@ -29,10 +31,13 @@ from tlsinspect.model import (
     Observation,
     Reachability,
     Report,
+    Row,
+    TrustFacts,
     TrustStore,
 )
+from tlsinspect.observe.systemproxy import MACOS, WINHTTP, WININET
 from tlsinspect.private import without_addresses
-from tlsinspect.scrub import SHORTEST, each_text, of_this_machine, scrub
+from tlsinspect.scrub import SHORTEST, Rule, each_text, of_this_machine, replacing
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
@@ -40,11 +45,12 @@ T = TypeVar("T")
 Secrets = dict[str, str]  # what is private, and what stands for it
 
 _NAMES_IN_VIA = {"google", "warcprox"}  # pseudonyms that name a product and no machine (RFC 9110 §7.6.3)
+_PRODUCTS_IN_VIA = {"http", "squid"}  # what stands before a version there, the protocol included
 
 
 def redacted(report: Report, trust: Trust) -> Report:
     """The report without anything private, and saying so. `trust` is what it was judged by."""
-    secrets = _in_every_form(_of_run(report, trust))
+    secrets = _rule(_of_run(report, trust), report)
     clean = replace(report, assessments=(), reachability=(), probes=(), stores=(), roots=())
     return replace(
         _cleaned(clean, secrets),
@@ -54,7 +60,7 @@ def redacted(report: Report, trust: Trust) -> Report:
         probes=tuple(_observation(_probed(seen), seen, secrets, trust) for seen in report.probes),
         stores=tuple(_cleaned(_without_place(store), secrets) for store in report.stores),
         roots=tuple(_cleaned(replace(root, certificate=None), secrets) for root in report.roots),
-        profile=report.profile,
+        profile=_profile(report.profile),
         tool=report.tool,
         redacted=True,
     )
@@ -62,7 +68,23 @@ def redacted(report: Report, trust: Trust) -> Report:
 
 def redacted_assessment(assessment: Assessment, trust: Trust) -> Assessment:
     """The same for one assessment by itself."""
-    return _assessment(assessment, _in_every_form(_of_assessments([assessment], trust)), trust)
+    return _assessment(assessment, _rule(_of_assessments([assessment], trust), assessment), trust)
+
+
+def redacted_facts(facts: TrustFacts) -> TrustFacts:
+    """Which trust data judged, without the name of a file."""
+    return replace(facts, name="stand-in <file>") if facts.stand_in else facts
+
+
+def anonymous(profile: Profile) -> Profile:
+    """The profile as it may be called: one of somebody's own has neither name nor title."""
+    if profile.name in shipped_profiles():
+        return load_profile(profile.name)
+    return profile if profile.name == TARGETS else replace(profile, name=_profile(profile.name), title="Own profile")
+
+
+def _profile(name: str) -> str:
+    return name if name in (*shipped_profiles(), TARGETS) else "<profile>"
 
 
 def _probed(seen: Observation) -> Endpoint:
@@ -71,8 +93,12 @@ def _probed(seen: Observation) -> Endpoint:
 
 
 def _without_place(store: TrustStore) -> TrustStore:
+    return replace(store, place="<file>") if _is_chosen(store) else store
+
+
+def _is_chosen(store: TrustStore) -> bool:
     """The system's places are the same everywhere; those that somebody chose may name a company."""
-    return store if store.effect == "base" else replace(store, place="<file>" if store.place else "")
+    return store.effect != "base" and bool(store.place)
 
 
 # -- what is private ------------------------------------------------------------------------------------------------
@@ -80,35 +106,57 @@ def _without_place(store: TrustStore) -> TrustStore:
 
 def _of_run(report: Report, trust: Trust) -> Secrets:
     found = _of_assessments(report.assessments, trust)
+    products = {a.attribution.id: _shipped(a.attribution, trust) for a in report.assessments if a.attribution}
+    for root in report.roots:
+        for certificate in readable((root.certificate,) if root.certificate else ()):
+            found |= _of_certificate(certificate, products.get(root.product or ""), trust)
     for seen in report.probes:
+        found |= _of_observation(seen, trust)
         for certificate in _foreign(_probed(seen), seen, trust):
             found |= _of_certificate(certificate, None, trust)
     for each in report.reverse_names:
         if each.name and not trust.is_google_name(each.name):
             found[each.name] = "<name>"
+    found |= _of_surroundings(report, trust)
+    return _without(found, [a.endpoint for a in report.assessments] + [r.endpoint for r in report.reachability], trust)
+
+
+def _of_surroundings(report: Report, trust: Trust) -> Secrets:
+    """What the run met beside the handshakes: ways to other hosts, where proxies come from, chosen files."""
+    found: Secrets = {}
     for row in report.reachability:
         found |= _of_route(row.route.proxy) | _of_location(row.location, trust)
+        if row.route.proxy and row.address:
+            found[row.address] = "<proxy>"
+    for conclusion in report.conclusions:
+        if conclusion.code.startswith("proxy-"):
+            for value in conclusion.values.values():
+                found |= _of_text(value, trust)
+    for store in report.stores:
+        found |= {store.place: "<file>"} if _is_chosen(store) else {}
     for fetch in report.fetches:
-        found |= _of_route(fetch.route.proxy) | _of_location(fetch.location, trust)
+        found |= _of_route(fetch.route.proxy) | _of_location(fetch.location, trust) | _of_text(fetch.detail, trust)
         if fetch.route.proxy and fetch.address:
             found[fetch.address] = "<proxy>"
-    return _without(found, [a.endpoint for a in report.assessments] + [r.endpoint for r in report.reachability], trust)
+    return found
 
 
 def _of_assessments(assessments: Sequence[Assessment], trust: Trust) -> Secrets:
     found: Secrets = _machine() | ({trust.added_name: "<file>"} if trust.added_name else {})
+    if trust.stand_in:
+        found[trust.facts.name.removeprefix("stand-in ")] = "<file>"
     for assessment in assessments:
         for seen in assessment.observations:
             found |= _of_observation(seen, trust)
             for certificate in _foreign(assessment.endpoint, seen, trust):
-                found |= _of_certificate(certificate, assessment.attribution, trust)
+                found |= _of_certificate(certificate, _shipped(assessment.attribution, trust), trust)
     return _without(found, [a.endpoint for a in assessments], trust)
 
 
 def _without(found: Secrets, endpoints: Iterable[Endpoint], trust: Trust) -> Secrets:
-    """Less the hosts that were asked for, and Google's."""
+    """Less the hosts that were asked for, which no secret takes apart, and Google's."""
     asked = {endpoint.host.casefold() for endpoint in endpoints}
-    return {
+    return {host: host for host in asked} | {
         secret: shown
         for secret, shown in found.items()
         if secret.casefold() not in asked and not (_is_host(secret) and trust.is_google_name(secret))
@@ -121,16 +169,26 @@ def _is_host(text: str) -> bool:
 
 def _machine() -> Secrets:
     """This machine and its user, unless the name is a word that stands in the sentences anyway."""
-    words = {word.casefold() for word in re.findall(r"\w+", str(wording()))}
-    return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in words}
+    return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in _our_words()}
+
+
+@cache
+def _our_words() -> frozenset[str]:
+    return frozenset(_words(str(wording()).casefold()))
 
 
 def _of_observation(seen: Observation, trust: Trust) -> Secrets:
-    found = _of_route(seen.route.proxy)
-    if seen.route.proxy:
-        found |= dict.fromkeys([a for a in (seen.address, *(c.address for c in seen.connections)) if a], "<proxy>")
+    found = _of_route(seen.route.proxy) | _of_origin(seen.route.origin, trust)
+    for passed in seen.passed_over:
+        found |= _of_route(passed.way)
+    if seen.route.proxy or seen.passed_over:
+        found |= dict.fromkeys(_addresses_of_proxies(seen), "<proxy>")
     if seen.proxy is not None:
-        found |= _of_location(seen.proxy.location, trust)
+        found |= _of_location(seen.proxy.location, trust) | _of_text(seen.proxy.distrust, trust)
+        for certificate in readable(seen.proxy.chain):
+            found |= _of_certificate(certificate, None, trust)
+    if seen.failure is not None:
+        found |= _of_text(seen.failure.detail, trust)
     if seen.http is not None:
         found |= _of_location(seen.http.location, trust)
         found |= dict.fromkeys(_machines_in(seen.http.via or ""), "<proxy>")
@@ -139,7 +197,44 @@ def _of_observation(seen: Observation, trust: Trust) -> Secrets:
 
 def _of_route(proxy: str | None) -> Secrets:
     host = host_of(proxy)
-    return {host: "<proxy>"} if host and not _is_loopback(host) else {}
+    return {host: "<proxy>"} if host and not _is_loopback(host) and host not in _our_words() else {}
+
+
+def _addresses_of_proxies(seen: Observation) -> set[str]:
+    """Whatever was connected to or resolved, and is not the host's own."""
+    found = {each.address for each in seen.connections} | ({seen.address} if seen.address else set())
+    resolved = set(seen.addresses)
+    found = found | resolved if seen.address_source == "proxy" else found - resolved
+    return {address for address in found if not _is_loopback(address)}
+
+
+def _of_origin(origin: str, trust: Trust) -> Secrets:
+    """Where a proxy script is kept."""
+    kind, _, place = origin.partition(" ")
+    if kind not in ("PAC", "WPAD") or not place:
+        return {}
+    for settings in (WININET, WINHTTP, MACOS):
+        place = place.removesuffix(f" ({settings})")
+    return _of_text(place, trust) | {place: "<script>"}
+
+
+_URL = re.compile(r"(?<![\w+.-])[\w+.-]++://[^\s\"'<>(),;]*[^\s\"'<>(),;:.]")
+_HOST = re.compile(r"(?<![\w.-])[\w-]++(?:\.[\w-]++)*\.[^\W\d_]{2,}+(?![\w-])")
+_UNNAMED = re.compile(r"(?<=does not name )\S+")
+_QUOTED = re.compile(r'"[^"]+"')
+
+
+def _of_text(text: str, trust: Trust) -> Secrets:
+    """What a sentence of ours about a proxy or its script names: URLs, hosts, and what it quotes."""
+    found = dict.fromkeys(_QUOTED.findall(text), '"<answer>"')
+    for url in _URL.findall(text):
+        host = host_of(url)
+        if host and not _is_loopback(host) and not trust.is_google_name(host):
+            bare = url.partition("://")[2].count("/") == 0
+            found |= {host: "<proxy>"} if bare else {url: "<elsewhere>", host: "<elsewhere>"}
+    rest = _URL.sub("", text)
+    found |= dict.fromkeys([*_HOST.findall(rest), *_UNNAMED.findall(rest)], "<elsewhere>")
+    return {secret: shown for secret, shown in found.items() if secret.casefold() not in _our_words()}
 
 
 def _of_location(location: str | None, trust: Trust) -> Secrets:
@@ -148,6 +243,17 @@ def _of_location(location: str | None, trust: Trust) -> Secrets:
     if not location or (host and trust.is_google_name(host)):
         return {}
     return {location: "<elsewhere>", **({host: "<elsewhere>"} if host else {})}
+
+
+def _via(via: str) -> str:
+    """The field word by word: protocols, products and their versions stay, in comments too."""
+    return re.sub(r"[^\s,()]+", lambda found: found.group() if _is_product(found.group()) else "<proxy>", via)
+
+
+def _is_product(word: str) -> bool:
+    name, slash, version = word.partition("/")
+    numbered = re.fullmatch(r"[0-9.]+", version if slash else name) is not None
+    return word.casefold() in _NAMES_IN_VIA or (numbered and (not slash or name.casefold() in _PRODUCTS_IN_VIA))
 
 
 def _machines_in(via: str) -> Iterator[str]:
@@ -177,10 +283,26 @@ def _of_certificate(certificate: Certificate, product: Attribution | None, trust
     others = [value for e in Raw(certificate.der).extensions() if e.oid == _SAN for value in e.values]
     names = [*certificate.dns_names, *certificate.ip_addresses, *(v.partition(":")[2] for v in others), *others]
     found = {name: "<name>" for name in names if not _is_known(name, product, trust)}
-    return found | {value: f"<{label}>" for label, value in parts if value not in ours}
+    found |= {value: f"<{label}>" for label, value in parts if value not in ours}
+    return found | _whole((certificate.subject, certificate.issuer), found)
+
+
+def _whole(names: Iterable[Name], found: Secrets) -> Secrets:
+    """Names as they stand in a line, part by part: there even the shortest value goes."""
+    return {
+        text_of(name): ", ".join(f"{label}={found.get(value, escaped(value))}" for label, value in reversed(name))
+        for name in names
+        if any(value in found for _, value in name)
+    }
 
 
 _SAN = "2.5.29.17"
+
+
+def _shipped(product: Attribution | None, trust: Trust) -> Attribution | None:
+    """The product, unless it is a row of the user's own file: what is spelt out there may name the company."""
+    own = {row["id"] for row in trust.added.get("interceptor", ())}
+    return product if product is not None and product.id not in own else None
 
 
 def _ours(parts: Iterable[tuple[str, str]], product: Attribution | None, trust: Trust) -> set[str]:
@@ -199,13 +321,14 @@ def _is_ours(label: str, value: str, product: Attribution | None, trust: Trust) 
 
 
 def _is_known(value: str, product: Attribution | None, trust: Trust) -> bool:
-    """Whether it is a host of Google's, or stands in the product's own name."""
+    """Whether it is a host of Google's, or the product's own name says every word of it."""
     if _is_host(value):
         return trust.is_google_name(value)
-    return product is not None and len(value) >= SHORTEST and value.casefold() in _words_of(product)
+    words = set(_words(value.casefold()))
+    return product is not None and bool(words) and words.issubset(_words(_called(product)))
 
 
-def _words_of(product: Attribution) -> str:
+def _called(product: Attribution) -> str:
     return f"{product.product} {product.vendor}".casefold()
 
 
@@ -219,58 +342,99 @@ def _public_values(trust: Trust) -> frozenset[str]:
 # -- taking it out --------------------------------------------------------------------------------------------------
 
 
-def _assessment(assessment: Assessment, secrets: Secrets, trust: Trust) -> Assessment:
+def _assessment(assessment: Assessment, secrets: Rule, trust: Trust) -> Assessment:
     """What is our own (codes, rules, products) is put back as it was: a name that equals one of these hides nothing."""
     clean = _cleaned(replace(assessment, observations=(), findings=()), secrets)
-    issuer, title = _issuer(assessment, secrets, trust)
     product = assessment.attribution
     if product is not None and clean.attribution is not None:
         product = replace(product, matched=clean.attribution.matched)
     return replace(
         clean,
-        endpoint=replace(assessment.endpoint, authority_file=clean.endpoint.authority_file),
+        endpoint=_asked(assessment.endpoint),
         rule=assessment.rule,
         route=replace(clean.route, origin=assessment.route.origin),
         attribution=product,
         findings=tuple(_finding(f, secrets) for f in assessment.findings),
         observations=tuple(_observation(assessment.endpoint, seen, secrets, trust) for seen in assessment.observations),
-        issuer=issuer,
-        issuer_title=title,
     )
 
 
-def _issuer(assessment: Assessment, secrets: Secrets, trust: Trust) -> tuple[str | None, str | None]:
-    """The issuer of a foreign leaf and its short name, part by part: there even the shortest value goes."""
-    chains = (_foreign(assessment.endpoint, seen, trust) for seen in assessment.observations)
-    leaf = next((chain[0] for chain in chains if chain and text_of(chain[0].issuer) == assessment.issuer), None)
-    if leaf is None:
-        return _cleaned((assessment.issuer, assessment.issuer_title), secrets)
-    ours = _ours((*leaf.subject, *leaf.issuer), assessment.attribution, trust)
-    shown = {value: value if value in ours else f"<{label}>" for label, value in leaf.issuer}
-    text = ", ".join(f"{label}={shown[value]}" for label, value in reversed(leaf.issuer))
-    return text, shown.get(title_of(leaf.issuer), "<issuer>")
-
-
-def _observation(endpoint: Endpoint, seen: Observation, secrets: Secrets, trust: Trust) -> Observation:
+def _observation(endpoint: Endpoint, seen: Observation, secrets: Rule, trust: Trust) -> Observation:
     """Octets go as a whole: what stands in them cannot be taken out one by one."""
     tls = seen.tls
     if tls is not None and _is_foreign(endpoint, seen, trust):
         tls = replace(tls, chain=(), staple=None)
-    clean = _cleaned(replace(seen, tls=None, first_bytes=None), secrets)
+    proxy = replace(seen.proxy, chain=()) if seen.proxy is not None else None
+    http = replace(seen.http, via=_via(seen.http.via)) if seen.http is not None and seen.http.via else seen.http
+    clean = _cleaned(replace(seen, tls=None, first_bytes=None, proxy=proxy, http=http), secrets)
     return replace(clean, host=seen.host, tls=tls, route=replace(clean.route, origin=seen.route.origin))
 
 
-def _row(row: Reachability, secrets: Secrets) -> Reachability:
-    return replace(_cleaned(row, secrets), endpoint=row.endpoint)
+def _row(row: Reachability, secrets: Rule) -> Reachability:
+    return replace(_cleaned(row, secrets), endpoint=_asked(row.endpoint))
 
 
-def _finding(found: Finding, secrets: Secrets) -> Finding:
+def _asked(endpoint: Endpoint) -> Endpoint:
+    """What was asked for stays; what a profile of somebody's own says of it does not."""
+    rows = tuple(row if not row.profile or row in _shipped_rows() else _bare(row) for row in endpoint.rows)
+    return replace(endpoint, rows=rows, authority_file=endpoint.authority_file and "<file>")
+
+
+def _bare(row: Row) -> Row:
+    return replace(row, profile=_profile(row.profile), purpose="", source="")
+
+
+@cache
+def _shipped_rows() -> frozenset[Row]:
+    profiles = map(load_profile, shipped_profiles())
+    return frozenset(row for profile in profiles for endpoint in profile.endpoints for row in endpoint.rows)
+
+
+def _finding(found: Finding, secrets: Rule) -> Finding:
     return replace(_cleaned(found, secrets), code=found.code)
 
 
-def _cleaned(noun: T, secrets: Secrets) -> T:
-    cut_short = _cut_short(secrets)
-    return each_text(scrub(noun, secrets), lambda text: cut_short(without_addresses(text)))
+def _cleaned(noun: T, secrets: Rule) -> T:
+    return each_text(noun, secrets)
+
+
+def _rule(secrets: Secrets, noun: object) -> Rule:
+    """What cleans the texts of `noun` of secrets, private addresses and e-mail addresses. Made once for all of them."""
+    forms = _in_every_form({secret: shown for secret, shown in secrets.items() if len(secret) >= SHORTEST})
+    short = {secret: shown for secret, shown in secrets.items() if 0 < len(secret) < SHORTEST}
+    # These stand in other words too: they go where they are all of a text, or stand in quotes as names do.
+    quoted = {f'"{secret}"': f'"{shown}"' for secret, shown in short.items()}
+    whole = {secret: shown for secret, shown in short.items() if not secret.isdecimal()}
+    known = replacing(_standing(forms, noun) | quoted, _telling(whole))
+    cut_short = _cut_short(forms)
+
+    @lru_cache(maxsize=1 << 14)
+    def rule(text: str) -> str:
+        return whole[text] if text in whole else cut_short(without_addresses(known(text)))
+
+    return rule
+
+
+def _standing(secrets: Secrets, noun: object) -> Secrets:
+    """Those whose words all stand in `noun`: a certificate may hold thousands of names of which nobody speaks."""
+    words: set[str] = set()
+
+    def heard(text: str) -> str:
+        words.update(map(str.casefold, _words(text)))
+        return text
+
+    each_text(noun, heard)
+    return {secret: shown for secret, shown in secrets.items() if words.issuperset(map(str.casefold, _words(secret)))}
+
+
+def _telling(short: Secrets) -> Secrets:
+    """Of short secrets those that are no words of our own: they go wherever they are spelt so."""
+    ours = set(_words(str(wording())))
+    return {secret: shown for secret, shown in short.items() if ours.isdisjoint(_words(secret))}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
 
 
 def _in_every_form(secrets: Secrets) -> Secrets:
@@ -285,24 +449,23 @@ _WHOLE = 1 << 20  # characters: none of them is cut
 _ELLIPSIS = "…"
 
 
-def _cut_short(known: Mapping[str, str]) -> Callable[[str], str]:
+def _cut_short(known: Mapping[str, str]) -> Rule:
     """Long texts are cut; what is left of a secret before the cut goes too."""
+    begun = sorted((secret.casefold(), shown) for secret, shown in known.items() if secret != shown)
+
+    def without_end(text: str) -> str:
+        for begin in (found.start() for found in re.finditer(r"\w+|\W", text)):
+            rest = text[begin:].casefold()
+            at = bisect_left(begun, (rest,))
+            if len(rest) >= SHORTEST and at < len(begun) and begun[at][0].startswith(rest):
+                return text[:begin] + begun[at][1]
+        return text
 
     def rule(text: str) -> str:
-        if _ELLIPSIS not in text:
-            return text
         *cut, rest = text.split(_ELLIPSIS)
-        return _ELLIPSIS.join([*(_without_end(part, known) for part in cut), rest])
+        return _ELLIPSIS.join([*map(without_end, cut), rest])
 
     return rule
-
-
-def _without_end(text: str, known: Mapping[str, str]) -> str:
-    for secret, shown in known.items():
-        for size in range(min(len(secret), len(text)), SHORTEST - 1, -1):
-            if text[-size:].casefold() == secret[:size].casefold():
-                return text[:-size] + shown
-    return text
 
 
 def _is_loopback(host: str) -> bool:

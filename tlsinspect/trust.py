@@ -245,8 +245,8 @@ class Trust:
     def is_google_name(self, host: str) -> bool:
         """Whether `host` is, or lies below, a domain that only Google's certificates serve."""
         labels = host.lower().removeprefix("*.").rstrip(".").split(".")
-        if len(labels) < 2:
-            return False  # a top-level domain is no host
+        if len(labels) < 2 or len(labels) > 128:
+            return False  # a top-level domain is no host, and no host has as many labels
         return any(".".join(labels[i:]) in self._domains for i in range(len(labels)))
 
     def with_added(self, name: str, rows: Tables, content: bytes) -> "Trust":

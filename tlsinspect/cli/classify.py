@@ -11,7 +11,7 @@ from tlsinspect.files import read_bytes
 from tlsinspect.model import Assessment
 from tlsinspect.pem import bodies
 from tlsinspect.recorded import classify
-from tlsinspect.redaction import redacted_assessment
+from tlsinspect.redaction import redacted_assessment, redacted_facts
 from tlsinspect.report import assessment_status
 from tlsinspect.report.as_json import classification
 from tlsinspect.trust import Trust
@@ -34,11 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
         witness=arguments.witness,
     )
     status = assessment_status([assessment])
+    facts = trust.facts
     if arguments.redact:
-        assessment = redacted_assessment(assessment, trust)
+        assessment, facts = redacted_assessment(assessment, trust), redacted_facts(facts)
     with destination(arguments.output) as out:
         if arguments.format == "json":
-            out.write(classification(assessment, trust.facts, redacted=arguments.redact))
+            out.write(classification(assessment, facts, redacted=arguments.redact))
         else:
             _print(assessment, at, out, redacted=arguments.redact)
     return status

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tlsinspect.cli.output import destination, progress, read_time, write_report
 from tlsinspect.conductor import execute, prepare
-from tlsinspect.endpoints import lines_of
+from tlsinspect.endpoints import Profile, lines_of
 from tlsinspect.errors import UsageError
 from tlsinspect.files import exists, read_text
 from tlsinspect.model import Report
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         allow_private_fetch=arguments.allow_private_fetch,
         at=read_time(arguments.at) if arguments.at is not None else None,
     )
-    title = prepared.profile.title + ("" if arguments.targets else f" ({prepared.profile.name})")
+    profile = _anonymous(prepared.profile) if arguments.redact else prepared.profile
+    title = profile.title + ("" if arguments.targets else f" ({profile.name})")
     threading.Thread(target=_load_ahead, args=(prepared.trust,), daemon=True).start()
     with destination(arguments.output) as out:
         with progress() as prepared.options["progress"]:
@@ -63,6 +64,12 @@ def _redacted(report: Report, trust: Trust) -> Report:
     from tlsinspect.redaction import redacted
 
     return redacted(report, trust)
+
+
+def _anonymous(profile: Profile) -> Profile:
+    from tlsinspect.redaction import anonymous
+
+    return anonymous(profile)
 
 
 def _load_ahead(trust: Trust) -> None:

@@ -18,6 +18,7 @@ from tlsinspect.model import Authority, Endpoint, Row
 from tlsinspect.text import printable
 
 MAX_ENDPOINTS = 100_000
+TARGETS = "targets"  # the name of what was typed and stands in no profile
 EXPECTATIONS = ("exempt", "inspected", "any")
 _HEAD = {"schema_version", "name", "title", "source", "date", "completeness", "authority", "authority_file", "endpoint"}
 _ROW = {
@@ -159,7 +160,7 @@ def targets(typed: Iterable[str], is_google: Callable[[str], bool]) -> Profile:
         raise UsageError("nothing to scan: name a host, or a profile with --profile")
     if len(endpoints) > MAX_ENDPOINTS:
         raise UsageError(f"more than {MAX_ENDPOINTS} targets")
-    return Profile("targets", "Targets", gather(endpoints))
+    return Profile(TARGETS, "Targets", gather(endpoints))
 
 
 def with_controls(

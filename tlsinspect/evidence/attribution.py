@@ -25,7 +25,7 @@ _CONFIDENCE = {
 }
 NO_SNI = "google-no-sni"  # the row of Google's answer to a client that sent no server name
 NOT_PRODUCTS = {"benign-google", "captive-portal"}  # kinds that name no interceptor
-MAX_VALUES = 64  # of one name, or of one block of a log
+MAX_VALUES = 16  # of one name, or of one block of a log
 
 
 def attribute(presented: Iterable[Certificate], trust: Trust, path: Path | None = None) -> Attribution | None:

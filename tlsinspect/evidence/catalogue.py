@@ -1,11 +1,12 @@
 """The catalogue of interceptors, read strictly: `trust/interceptors.toml` and a file of the same form that a user adds.
 
 A row that is not what it should be is an error that names the row, never a row that silently matches nothing. Nobody
-can be kept busy by an expression: what `checked` lets through can be tried in a bounded number of ways on a value, and
-a value longer than LONGEST is no name of a product.
+can be kept busy by expressions: all of a file together can be tried in a bounded number of ways on a value, and a value
+longer than LONGEST is no name of a product.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -73,6 +74,7 @@ def catalogue_of(trust: Trust) -> Catalogue:
     severities = kinds_of(trust)
     shipped = _check(trust.interceptors, FILE, severities)
     own = _check(trust.added, trust.added_name, severities, own=True) if trust.added else {}
+    _check_keys(own, trust)
     replaced = {row["id"] for row in own.get("interceptor", ())}
     kept = [row for row in shipped["interceptor"] if row["id"] not in replaced]
     ids = replaced | {row["id"] for row in kept}
@@ -154,7 +156,7 @@ def _lists(raw: Mapping[str, list[dict[str, Any]]]) -> dict[str, Listed]:
 # -- expressions ----------------------------------------------------------------------------------------------------
 
 _MAX_PATTERN = 300  # characters
-_MOST_WORK = 1 << 19  # ways to try on a value of LONGEST, by `_work`
+_MOST_WORK = 1 << 24  # characters to look at in a value of LONGEST, by `_work`: of one expression, and of a whole file
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # an escape or a class: one character of the text
 _OPEN = re.compile(r"[*+]|\{\d*,\d*\}")
 _OPTIONAL = re.compile(r"(?<![*+}(])\?")
@@ -183,12 +185,14 @@ def checked(pattern: str) -> str | None:
         return foreign
     if any(int(n) > 64 for n in re.findall(r"\{(\d+)\}", plain)):
         return "repeats something more than 64 times"
-    return "could be kept busy by a long value" if _work(plain) > _MOST_WORK else None
+    return "could be kept busy by a long value" if _work(pattern) > _MOST_WORK else None
 
 
-def _work(plain: str) -> int:
-    """In how many ways an expression may be tried on one value before it fails: every open repetition may end anywhere,
-    what is optional is there or not, and each group has its alternatives."""
+def _work(pattern: str) -> int:
+    """How many characters may be looked at before an expression fails on one value: in every way in which it can be
+    tried all that it spells out. Every open repetition may end anywhere, what is optional is there or not, and each
+    group has its alternatives."""
+    plain = _ATOM.sub("x", pattern)
     ways: int = LONGEST ** len(_OPEN.findall(plain)) * 2 ** len(_OPTIONAL.findall(plain))
     groups: list[int] = []
     for sign in plain:
@@ -198,7 +202,8 @@ def _work(plain: str) -> int:
             groups[-1] += 1
         elif sign == ")":
             ways *= groups.pop()
-    return ways
+    spelt = sum(int(n) - 1 for n in re.findall(r"\{(\d+)\}", plain)) + len(re.sub(r"\{[^}]*\}|[()|?*+]", "", plain))
+    return ways * max(1, spelt)
 
 
 def is_closed(pattern: str) -> bool:
@@ -214,7 +219,9 @@ Check = Callable[[Any], "str | None"]  # what is wrong with a value, or None
 
 
 def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) and value.strip() else "must be text"
+    if not isinstance(value, str) or not value.strip():
+        return "must be text"
+    return None if printable(value, len(value)) == value else "must be text of printable characters"
 
 
 def _flag(value: Any) -> str | None:
@@ -311,7 +318,8 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "captive_portal_spki": ("name", "spki_sha256", "source"),
     "local_port_hint": ("interceptor", "port", "source"),
 }
-_MATCHING = ("issuer_patterns", "subject_patterns", *_HASHES)  # without any of them a row would never count
+_PATTERNS = ("issuer_patterns", "subject_patterns")
+_MATCHING = (*_PATTERNS, *_HASHES)  # without any of them a row would never count
 
 
 def _check(raw: Tables, file: str, kinds: Iterable[str], *, own: bool = False) -> Tables:
@@ -328,9 +336,15 @@ def _check(raw: Tables, file: str, kinds: Iterable[str], *, own: bool = False) -
             if why:
                 raise TrustDataError(f"{file}: [[{table}]] {_named(row, number)}: {why}")
     ids = [row["id"] for row in raw.get("interceptor", ())]
-    twice = next((each for each in ids if ids.count(each) > 1), None)
+    counted = Counter(ids)
+    twice = next((each for each in ids if counted[each] > 1), None)
     if twice:
         raise TrustDataError(f"{file}: [[interceptor]] {twice}: the id is used twice")
+    work = 0
+    for row in raw.get("interceptor", ()):
+        work += sum(_work(p) for column in _PATTERNS for p in row.get(column, {}).values())
+        if work > _MOST_WORK:
+            raise TrustDataError(f"{file}: [[interceptor]] {row['id']}: from here on the expressions are too much work")
     return raw
 
 
@@ -341,6 +355,24 @@ def _check_references(raw: Tables, file: str, ids: set[str]) -> None:
             if "interceptor" in row and row["interceptor"] not in ids:
                 unknown = printable(row["interceptor"])
                 raise TrustDataError(f"{file}: [[{table}]] {_named(row, number)}: there is no interceptor {unknown}")
+
+
+def _check_keys(own: Tables, trust: Trust) -> None:
+    """No list of a user's own holds what we go by: nothing genuine may be called intercepted. Raises TrustDataError."""
+    rows = [(table, *each) for _, table, *_ in _LISTS for each in enumerate(own.get(table, ()), 1)]
+    trusted = _trusted(trust) if rows else {}
+    for table, number, row in rows:
+        title = next((trusted[row[c].lower()] for c in _HASHES if row.get(c, "").lower() in trusted), None)
+        if title is not None:
+            why = f"it lists {printable(title, 80)}, which genuine certificates lead to"
+            raise TrustDataError(f"{trust.added_name}: [[{table}]] {_named(row, number)}: {why}")
+
+
+def _trusted(trust: Trust) -> dict[str, str]:
+    """The anchors and Google's intermediates by every hash that is known of them, and their names."""
+    anchors = [c for tier in (trust.google, trust.alternate, trust.historical, trust.public) for c in tier.certificates]
+    found = {digest: c.title for c in anchors for digest in (c.sha1, c.sha256, c.spki_sha256)}
+    return found | {each.spki_sha256: each.cn for each in trust.intermediates}
 
 
 def _wrong(table: str, row: Mapping[str, Any]) -> str | None:

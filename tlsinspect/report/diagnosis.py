@@ -73,7 +73,7 @@ def _authorities(found: Sequence[InstalledAuthority]) -> Iterator[RenderableType
     for authority in found[:MOST_AUTHORITIES]:
         product = authority.listed or (authority.product.product if authority.product else "")
         until = f"{authority.not_after:%Y-%m-%d}"
-        table.add_row(*map(Text, (printable(authority.title), until, ", ".join(authority.stores), product)))
+        table.add_row(*map(Text, (printable(authority.title), until, ", ".join(authority.stores), printable(product))))
     yield table
     if len(found) > MOST_AUTHORITIES:
         yield Text(f"and {len(found) - MOST_AUTHORITIES} more")

@@ -173,7 +173,7 @@ def _interceptor(assessment: Assessment) -> str:
     product = assessment.attribution
     if product is None:
         return f"by an unknown product: {issuer}"
-    return f"{product.name} ({product.confidence}): {issuer}"
+    return f"{printable(product.name, 80)} ({product.confidence}): {issuer}"
 
 
 def _on_this_machine(assessment: Assessment, report: Report) -> Iterator[str]:
