@@ -7,6 +7,7 @@ _V4 = r"\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"  # a port may follow, or the end of 
 _V6 = r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:(?:[0-9A-Fa-f.]*[0-9A-Fa-f])?(?![\w:])"
 _ADDRESS = re.compile(rf"(?<![\w.:])(?:{_V4}|{_V6})")
 # The host may have been replaced already; an ellipsis stands for what was before it.
+# Begun at the beginning of a word alone, and never twice: a text without an @ may be long.
 _MAIL = re.compile(r"(?<![^\s@<>\"'=,;…])[^\s@<>\"'=,;…]++@(?:<[\w-]+>|[^\s@<>\"',;]+\.\w+)")
 
 
