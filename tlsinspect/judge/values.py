@@ -125,6 +125,7 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
         "reason": words,
         "detail": f"{words} ({failure.detail})" if failure and failure.detail else words,
         "status": str(answer.status) if answer else status,
+        "refused": "; it did not accept those it got" if proxy and proxy.refused else "",
         "schemes": ", ".join(proxy.schemes) if proxy and proxy.schemes else "of a kind it does not name",
     }
 
