@@ -537,6 +537,25 @@ def _for_clients(company: pki.Authority) -> pki.Issued:
     return replace(model, certificate=made, chain=(made, *model.chain[1:]))
 
 
+@pytest.mark.parametrize("kind", ["http", "socks5h"])
+@pytest.mark.parametrize("given", [True, False])
+def test_credentials_that_are_wrong_are_not_missing(roots: Path, kind: str, given: bool) -> None:
+    asking = fault("proxy-407-one-header") if kind == "http" else socks_proxy({}, [], credentials="someone:else")
+    with asking as proxy:
+        url = f"{kind}://{CREDENTIALS + '@' if given else ''}{HOST}:{proxy.port}"
+        assessment, seen = one(look(roots, url))
+        routing = Routing(fixed=read_proxy(url, "--proxy"))
+        fetch = asyncio.run(
+            Fetcher(Settings(), routing, lambda _: True).get(f"http://{NAME}/", "crl", proven=True)
+        ).fetch
+    assert (assessment.verdict, assessment.rule) == ("blocked", "proxy-auth")
+    assert seen.proxy is not None
+    assert seen.proxy.refused is given
+    assert ("did not accept those it got" in assessment.explanation) is given
+    assert fetch.outcome is FetchOutcome.PROXY
+    assert kind != "http" or ("does not accept" in fetch.detail) is given
+
+
 def test_google_s_client_fails_where_credentials_were_needed(roots: Path, google: pki.GoogleLike) -> None:
     hosts = ("www.googleapis.com", "oauth2.googleapis.com", "www.google.com", "mail.google.com")
     with tls_server(google.we2.issue(list(hosts))) as server:

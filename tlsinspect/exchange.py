@@ -95,6 +95,9 @@ async def ask(question: Question, connect: Connect, journal: Journal) -> Buffer 
         except WithheldError as error:
             why = f"{challenge.detail}; the proxy gets no credentials: {error.detail}"
             raise Ending(FetchOutcome.PROXY, why) from None
+        except _Challenge as again:
+            why = f"{again.detail}; the proxy does not accept the credentials it got"
+            raise Ending(FetchOutcome.PROXY, why) from None
 
 
 async def _ask_once(

@@ -102,12 +102,12 @@ async def authorization(proxy: Proxy, entered: Entered) -> str:
     return proxy.authorization
 
 
-async def open_way(entered: Entered, proxy: Proxy, host: str, port: int, *fields: str) -> Opened:
-    """Ask the proxy for a way to `host`. `fields` go into the request of an HTTP proxy. Raises ProxyError, OSError."""
+async def open_way(entered: Entered, proxy: Proxy, host: str, port: int, *credentials: str) -> Opened:
+    """Ask the proxy for a way to `host`; `credentials` are the field for one of HTTP. Raises ProxyError, OSError."""
     if proxy.socks:
         return await _by_socks(entered.line, proxy, host, port)
     try:
-        head, rest = await answer_to(connect_request(host, port, *fields), entered.line)
+        head, rest = await answer_to(connect_request(host, port, *credentials), entered.line)
     except EOFError:
         raise ProxyError(Reason.CLOSED) from None
     except NotHttpError:
@@ -115,8 +115,10 @@ async def open_way(entered: Entered, proxy: Proxy, host: str, port: int, *fields
     except TooLongError:
         raise ProxyError(Reason.PROXY_ANSWER_TOO_LONG) from None
     head = proxy.clean(head)
-    answer = ProxyAnswer(head.status, head.schemes, head.get("server"), head.get("location"), entered.chain)
     reason = None if 200 <= head.status < 300 else _reason(head.status)
+    refused = bool(credentials) and reason is Reason.PROXY_AUTH_REQUIRED
+    said = (head.status, head.schemes, head.get("server"), head.get("location"))
+    answer = ProxyAnswer(*said, entered.chain, refused=refused)
     return Opened(answer, rest, reason, f"status {head.status}", head)
 
 
@@ -136,5 +138,6 @@ async def _by_socks(line: Line, proxy: Proxy, host: str, port: int) -> Opened:
             await line.send(reply)
     if talk.reply is None:
         raise ProxyError(talk.reason or Reason.PROXY_NOT_SOCKS, talk.detail)
-    answer = ProxyAnswer(talk.reply, (PASSWORD,) if talk.authenticated else ())
+    refused = talk.authenticated and talk.reason is Reason.PROXY_AUTH_REQUIRED
+    answer = ProxyAnswer(talk.reply, (PASSWORD,) if talk.authenticated else (), refused=refused)
     return Opened(answer, talk.rest, talk.reason, talk.detail)
