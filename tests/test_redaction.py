@@ -433,7 +433,7 @@ def test_what_a_proxy_says_without_end_is_gone_through_soon(filling: str) -> Non
     before = report(replace(seen, http=http, proxy=proxy, address_source=said))
     begun = time.process_time()
     redacted(before, Trust.default())
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 5, "going through it once for each of its characters takes half a minute"
 
 
 def test_a_redacted_report_is_a_report() -> None:

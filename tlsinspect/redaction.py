@@ -297,6 +297,7 @@ def _is_foreign(endpoint: Endpoint, seen: Observation, trust: Trust) -> bool:
     return not path.anchored or not claims(path.leaf, endpoint.host)
 
 
+@lru_cache(maxsize=64)  # the same few stand behind every leaf
 def _of_certificate(certificate: Certificate, product: Attribution | None, trust: Trust) -> Secrets:
     parts = (*certificate.subject, *certificate.issuer)
     ours = _ours(parts, product, trust)
