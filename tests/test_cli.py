@@ -129,7 +129,7 @@ def refused(*words: str, given: bytes = b"", cwd: Path | None = None) -> str:
     ("words", "said"),
     [
         (["scan", "a.test:65536"], "65536"),
-        (["scan", "a.test:0"], "port 0"),
+        (["scan", "a.test:0"], "a.test:0: the port"),
         (["scan", "a.test:0000065537"], "port"),
         (["scan", "https://user:secret@a.test/"], "password"),
         (["scan", "*.google.com"], "pattern"),

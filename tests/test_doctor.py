@@ -4,6 +4,7 @@ import io
 import json
 import re
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -208,6 +209,24 @@ def test_verification_that_is_off(look: Look) -> None:
     assert "verified again" in said
 
 
+def test_verification_that_is_off_for_some_hosts(look: Look) -> None:
+    found = look(redacted=False, PIP_TRUSTED_HOST="pypi.example mirror.example")
+    assert codes(found) == {"unverified-hosts"}
+    assert "pypi.example and mirror.example" in sentence(found, "unverified-hosts")
+    assert found.findings[0].severity is Severity.MEDIUM
+
+
+def test_settings_that_never_answer(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    forever = threading.Event()
+    monkeypatch.setattr("tlsinspect.doctor.switched_off", lambda _: forever.wait())
+    monkeypatch.setattr("tlsinspect.doctor.SETTINGS_SECONDS", 0.2)
+    try:
+        found = look()
+    finally:
+        forever.set()
+    assert "no answer within 0.2 seconds" in sentence(found, "settings-not-read")
+
+
 def test_proxies_and_credentials(look: Look) -> None:
     found = look(https_proxy="http://alice:hunter2@proxy.acme.example:3128", NO_PROXY="localhost")
     assert found.routes[0].route is not None
@@ -281,6 +300,35 @@ def secretive(look: Look, system: dict[str, bytes], monkeypatch: pytest.MonkeyPa
 
 
 SECRETS = re.compile(r"coyote|arizona|mallory|laptop|acme", re.IGNORECASE)
+NETWORK = {
+    "no_proxy": "localhost, 127.0.0.1,.acme.example,*.corp.acme.example:8443,intranet,10.77.66.55,"
+    "10.0.0.0/8,.googleapis.com",
+    "all_proxy": "socks5://u:p@boxes.acme.example:1080/",
+    "HTTP_PROXY": "http://10.77.66.54:3128",
+    "PIP_TRUSTED_HOST": "pypi.acme.example:8080 mirror.acme.example",
+    "SSL_CERT_FILE": "/opt/wile.coyote@acme.example/ca.pem",
+}
+
+
+def test_the_network_is_not_told(secretive: Look) -> None:
+    whole = document(secretive(**NETWORK))
+    hidden = re.compile(r"acme|boxes|intranet|10\.77|10\.0\.0|coyote", re.IGNORECASE)
+    assert len(set(map(str.lower, hidden.findall(whole)))) == 6, "else the next lines would prove nothing"
+    found = secretive(redacted=True, **NETWORK)
+    assert not hidden.findall(document(found))
+    assert found.environment["no_proxy"] == (
+        "localhost, 127.0.0.1,.<host-1>,*.<host-2>:8443,<host>,<private-address>,<private-address>/8,.googleapis.com"
+    )
+    assert found.environment["all_proxy"] == "…@<the-proxy>:1080/"
+    assert found.environment["HTTP_PROXY"] == "http://<private-address>:3128"
+    assert "<host-3>:8080 and <host-4>" in sentence(found, "unverified-hosts")
+
+
+def test_where_a_script_lies_is_not_told(secretive: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "http://wpad.acme.example/of-mallory/proxy.pac"
+    monkeypatch.setattr("tlsinspect.doctor.systemproxy.read", lambda: [ProxySettings("WinINET", script=script)])
+    assert script in document(secretive())
+    assert not SECRETS.findall(document(secretive(redacted=True)))
 
 
 def variables(tmp_path: Path) -> dict[str, str]:

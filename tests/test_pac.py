@@ -1,6 +1,9 @@
 """Proxy scripts: what they may call, how they are had, and that none of them costs more than it may."""
 
+import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,6 +24,7 @@ from tlsinspect.observe.pacfetch import discover, load, wpad_urls
 from tlsinspect.observe.pacfunctions import functions
 from tlsinspect.observe.route import Proxy
 from tlsinspect.observe.routing import routing
+from tlsinspect.observe.systemproxy import ProxySettings as SystemSettings
 from tlsinspect.observe.systemtrust import distrust
 
 DIRECT = 'function FindProxyForURL(url, host) { return "DIRECT"; }'
@@ -167,6 +171,16 @@ def test_an_answer(text: str, ways: list[Proxy | None]) -> None:
     assert read_answer(text, "PAC").proxies == tuple(ways)
 
 
+@pytest.mark.parametrize(
+    "text", ["PROXY alice:Secret@p.test:1", "PROXY alice:Secret;x y@p.test:1", "alice:Secret@p.test"]
+)
+def test_what_is_no_answer_may_hold_a_password(text: str) -> None:
+    with pytest.raises(ScriptError, match="it answers") as caught:
+        read_answer(text, "PAC")
+    assert "p.test" in str(caught.value)
+    assert "Secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["garbage", "PROXY", "QUIC a.test:1", "undefined", "DIRECT or not"])
 def test_what_is_no_answer(text: str) -> None:
     with pytest.raises(ScriptError, match="it answers"):
@@ -235,6 +249,7 @@ def test_microsofts_function_counts_where_there_is_no_other(asked: Any) -> None:
     [
         ('throw new Error("no\\nway")', "no way"),
         ("throw 'just this'", "PAC: just this"),
+        ("throw 'http://alice:Secret@p.test'", "PAC: http://…@p.test"),
         ("return undefined", "no text but nothing"),
         ("return 7", "no text but int"),
         ("return {}", "no text but"),
@@ -297,6 +312,55 @@ def test_an_endless_beginning_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     script.close()
 
 
+ENDLESS = {
+    "loop": "while (true);",
+    "names": "let n = 0; while (true) dnsResolve('127.0.0.' + (n++ % 250));",
+    "patterns": "while (true) shExpMatch('x'.repeat(5000), '*y*');",
+}
+
+
+@pytest.mark.parametrize("doing", ENDLESS)
+@pytest.mark.parametrize("where", ["beginning", "call"])
+def test_the_process_ends_with_whoever_started_it(doing: str, where: str) -> None:
+    """However that ended: then its end of the pipe is closed."""
+    body = ENDLESS[doing]
+    child = pac._Child()
+    stdin = child._process.stdin
+    assert stdin is not None
+    if where == "call":
+        body = f"function FindProxyForURL(url, host) {{ {body} }}"
+        assert child.ask({"source": body}, 10) == {"ready": True}
+        body = ""
+    stdin.write(json.dumps({"source": body, "url": "x", "host": "x"}).encode() + b"\n")
+    stdin.close()
+    try:
+        assert child._process.wait(15) == 0, "it ended by itself"
+    finally:
+        child.end()
+
+
+def test_a_call_ends_though_nobody_ends_it() -> None:
+    start = "import tlsinspect.observe.pacchild as child; child.WALL_SECONDS = 0.2; child.main()"
+    with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"source": "while (true);"}).encode() + b"\n")
+        process.stdin.flush()
+        assert process.wait(30) == 1
+
+
+def test_a_script_looks_up_no_more_names_than_a_few(asked: Any) -> None:
+    source = """
+    function FindProxyForURL(url, host) {
+      for (let n = 0; n < (host == "many.test" ? 65 : 64); n++) dnsResolve("127.0.0." + n);
+      for (let n = 0; n < 200; n++) dnsResolve("127.0.0.1");
+      return "DIRECT";
+    }
+    """
+    many, few = asked(source, "many.test", "few.test")
+    assert "more than 64 names" in many
+    assert few == "direct"
+
+
 def test_the_process_inherits_no_secret(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.test:1")
     assert set(pac._environment()) <= {"SYSTEMROOT"}
@@ -357,6 +421,43 @@ def test_what_comes_instead_of_a_script(answer: bytes, said: str) -> None:
         load(f"http://{HOST}:{server.port}/proxy.pac", "PAC")
 
 
+def test_a_script_is_had_from_no_other_host() -> None:
+    """An address that only this machine reaches must not be asked for because a stranger says so."""
+    with serving(answering(http("200 OK", DIRECT.encode()))) as other:
+        onward = http("302 Found", b"", f"Location: http://localhost:{other.port}/x")
+        with serving(answering(onward)) as server, pytest.raises(ScriptError, match="another host, localhost"):
+            load(f"http://{HOST}:{server.port}/proxy.pac", "PAC")
+        assert other.connections == 0
+
+
+def test_the_same_host_may_have_it_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = pki.Authority.root(pki.name((NameOID.COMMON_NAME, "Acme Root")), datetime.now(UTC))
+    (tmp_path / "roots.pem").write_bytes(company.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
+    with tls_server(company.issue([HOST]), body=DIRECT.encode()) as secure:
+        onward = http("302 Found", b"", f"Location: https://{HOST}:{secure.port}/x")
+        with serving(answering(onward)) as server:
+            load(f"http://{HOST}:{server.port}/proxy.pac", "PAC").close()
+    back = [("location", f"http://{HOST}/")]
+    sending_back = tls_server(company.issue([HOST]), http_status=302, headers=back)
+    with sending_back as secure, pytest.raises(ScriptError, match="from https to http"):
+        load(f"https://{HOST}:{secure.port}/proxy.pac", "PAC")
+
+
+@pytest.mark.parametrize(
+    "location", [b"http://[", b"//[", b"http://[::1", b"\xe9 x", b"http://a b/", b"data:,x", b"http://" + b"a" * 8000]
+)
+def test_a_redirect_to_nowhere_is_one_clear_error(location: bytes) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+    with serving(answering(answer)) as server:
+        url = f"http://{HOST}:{server.port}/proxy.pac"
+        with pytest.raises(ScriptError):
+            load(url, "PAC")
+        system = SystemSettings("WinINET", script=url)
+        (note,) = routing("auto", {}, [system]).notes
+    assert note[0] == "proxy-script-unavailable"
+
+
 @pytest.mark.parametrize("kind", ["silent", "byte-a-second", NOTHING_LISTENING])
 def test_nobody_gives_a_script(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacfetch, "SECONDS", 1.0)
@@ -388,7 +489,16 @@ def test_the_option(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["", "/no/such/file.pac", "http://127.0.0.1:9/x", "http://user:s3cret@127.0.0.1:9/x?t=s3cret"]
+    "place",
+    [
+        "",
+        "/no/such/file.pac",
+        "http://127.0.0.1:9/x",
+        "http://user:s3cret@127.0.0.1:9/x?t=s3cret",
+        "user:s3cret@127.0.0.1:9/x",
+        "user:a s3cret@127.0.0.1:9/x",
+        "http://user:s?3 s3cret@127.0.0.1:9/x",
+    ],
 )
 def test_an_option_that_leads_nowhere(place: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -403,7 +513,10 @@ def test_an_option_that_leads_nowhere(place: str) -> None:
 @pytest.mark.parametrize(
     ("name", "urls"),
     [
-        ("pc7.berlin.acme.test", ["http://wpad.berlin.acme.test/wpad.dat", "http://wpad.acme.test/wpad.dat"]),
+        ("pc7.berlin.acme.test", ["http://wpad.berlin.acme.test/wpad.dat"]),
+        ("pc7.berlin.acme.co.test", [f"http://wpad.{above}acme.co.test/wpad.dat" for above in ("berlin.", "")]),
+        ("pc7.acme.co.test", ["http://wpad.acme.co.test/wpad.dat"]),
+        ("pc7.test", []),
         ("PC7.acme.test.", ["http://wpad.acme.test/wpad.dat"]),
         ("acme.test", []),
         ("localhost", []),

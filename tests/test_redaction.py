@@ -234,7 +234,7 @@ def test_the_shortest_names_are_gone(short: str) -> None:
         assert leaks(before, shapes), "the report has nothing to hide"
         assert leaks(after, shapes) == []
         assert [root.subject for root in after.roots] == [after.assessments[0].issuer]
-        assert "O=<O>" in (after.assessments[0].issuer or "")
+        assert "O=<O-1>" in (after.assessments[0].issuer or "")
         assert HOST in after.assessments[0].explanation
 
 
@@ -242,14 +242,14 @@ def test_a_short_number_is_no_number_of_ours() -> None:
     after = redacted(report(observation(tenant((ORGANISATION, "1")).ders)), Trust.default())
     found = next(f for f in after.conclusions if f.code == "all-intercepted")
     assert (found.values["n"], found.values["of"]) == ("1", "1")
-    assert 'issued by "<O>"' in after.assessments[0].explanation
+    assert 'issued by "<O-1>"' in after.assessments[0].explanation
 
 
 def test_a_word_inside_the_products_name_is_not_the_products() -> None:
     parts = ((COMMON, "Zscaler Root CA"), (ORGANISATION, "Zscaler Inc."), (UNIT, "scaler"))
     after = redacted(report(observation(tenant(*parts).ders)), Trust.default())
     assert after.assessments[0].attribution is not None
-    assert after.assessments[0].issuer == "OU=<OU>, O=Zscaler Inc., CN=<CN>"
+    assert after.assessments[0].issuer == "OU=<OU-1>, O=Zscaler Inc., CN=<CN-1>"
 
 
 def test_what_a_row_of_ones_own_spells_out_is_private(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_what_a_row_of_ones_own_spells_out_is_private(tmp_path: Path) -> None:
 def test_a_host_that_was_asked_for_is_not_taken_apart() -> None:
     after = redacted(report(observation(tenant((ORGANISATION, "google"), (UNIT, "com")).ders)), Trust.default())
     assert HOST in after.assessments[0].explanation
-    assert "O=<O>" in (after.assessments[0].issuer or "")
+    assert "O=<O-1>" in (after.assessments[0].issuer or "")
 
 
 # -- what names the ways --------------------------------------------------------------------------------------------
@@ -516,6 +516,70 @@ def test_a_user_called_like_a_word_of_ours_changes_nothing(monkeypatch: pytest.M
     monkeypatch.setattr("getpass.getuser", lambda: "root")
     after = redacted(report(observation(CASES["company"][0].ders)), Trust.default())
     assert "a Google root" in after.assessments[0].explanation
+
+
+PORTAL = b"HTTP/1.1 302 Found\r\nServer: acme-gateway\r\nLocation: http://login.acme.example/?user=jdoe\r\n\r\n"
+
+
+def test_a_portal_that_answers_instead_is_not_named() -> None:
+    seen = observation(())
+    seen = replace(seen, stage=Stage.TLS, tls=None, http=None, first_bytes=PORTAL, proxy=None)
+    before = report(replace(seen, failure=Failure(Stage.TLS, Reason.NOT_TLS)))
+    assert before.assessments[0].verdict == "captive-portal"
+    assert "login.acme.example" in before.assessments[0].explanation
+    after = redacted(before, Trust.default())
+    assert leaks(after, ("acme", "jdoe")) == []
+    assert "a redirect to <elsewhere>" in after.assessments[0].explanation
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"),
+    [("acme-proxy", "<server>"), ("squid/5.7", "squid/5.7"), ("ESF", "ESF"), ("proxy", "proxy")],
+)
+def test_software_keeps_its_name_in_server(server: str, shown: str) -> None:
+    seen = observation(CASES["company"][0].ders)
+    assert seen.http is not None
+    assert seen.proxy is not None
+    seen = replace(seen, http=replace(seen.http, server=server), proxy=replace(seen.proxy, server=server))
+    (after,) = redacted(report(seen), Trust.default()).assessments[0].observations
+    assert after.http is not None
+    assert after.proxy is not None
+    assert (after.http.server, after.proxy.server) == (shown, shown)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("PAC acme (jdoe).pac", "PAC <script>"),
+        ("PAC http://wpad.acme.example/x.pac (WinINET)", "PAC <script> (WinINET)"),
+        ("WPAD http://wpad.acme.example/wpad.dat", "WPAD <script>"),
+        ("HTTPS_PROXY", "HTTPS_PROXY"),
+    ],
+)
+def test_where_a_script_lies_is_not_told(origin: str, shown: str) -> None:
+    route = replace(ROUTE, origin=origin)
+    before = report(observation(CASES["company"][0].ders, route=route))
+    asked = Fetch("http://c.pki.goog/x", "crl", FetchOutcome.TIMEOUT, route=route)
+    (assessment,) = before.assessments
+    row = Reachability(assessment.endpoint, route, Reach.TIMEOUT, "no answer")
+    after = redacted(replace(before, fetches=(asked,), reachability=(row,)), Trust.default())
+    routes = [after.assessments[0].route, after.assessments[0].observations[0].route]
+    routes += [after.fetches[0].route, after.reachability[0].route]
+    assert [each.origin for each in routes] == [shown] * 4
+    assert leaks(after, ("acme", "jdoe")) == []
+
+
+def test_two_authorities_are_told_apart() -> None:
+    seen = [
+        observation(tenant((ORGANISATION, who), (COMMON, f"{who} CA"), names=(host,)).ders, host)
+        for who, host in (("Acme", HOST), ("Bcme", "oauth2.googleapis.com"), ("acme", "mail.google.com"))
+    ]
+    after = redacted(report(*seen), Trust.default())
+    titles = [a.issuer_title for a in after.assessments]
+    assert titles[0] == titles[2] != titles[1]
+    assert [a.issuer for a in after.assessments[:2]] == ["CN=<CN-1>, O=<O-1>", "CN=<CN-2>, O=<O-2>"]
+    for assessment in after.assessments[:2]:
+        assert str(assessment.issuer_title) in assessment.explanation
 
 
 # Values that also stand in a report for other reasons hide nothing; these cannot. Anything else may be around them.

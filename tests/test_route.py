@@ -137,6 +137,13 @@ def test_an_unescaped_password_is_refused_and_not_repeated(mark: str, where: str
         assert USER not in message
 
 
+@pytest.mark.parametrize("text", ["{}:x://{}@h.test", "{}:{}://x@h.test:3128", "socks9://{}:{}://x@h.test"])
+def test_no_part_of_a_password_is_a_scheme(text: str) -> None:
+    message = refused(text.format(USER, PASSWORD))
+    assert USER not in message
+    assert PASSWORD not in message
+
+
 @pytest.mark.parametrize(
     "text", [f"{USER}:#x@proxy.test:3128", f"{USER}:4711/x@proxy.test:3128", "proxy.test:3128/path"]
 )

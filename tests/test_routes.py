@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,7 @@ from tlsinspect.errors import UsageError
 from tlsinspect.fetch import Fetcher, Limits
 from tlsinspect.lab import pki
 from tlsinspect.model import Assessment, FetchOutcome, Observation, PassedOver, Reach, Reason, Report
-from tlsinspect.observe import systemproxy
+from tlsinspect.observe import systemproxy, systemtrust
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.route import Routing, Ways, read_proxy
 from tlsinspect.observe.systemproxy import WINHTTP, WININET, ProxySettings
@@ -45,6 +47,7 @@ PROXY_NAME = "proxy.acme.test"
 USER, PASSWORD = "alice.tester", "hunter2-Zq9"
 CREDENTIALS = f"{USER}:{PASSWORD}"
 TIMEOUT = 5.0
+ASKING = b'HTTP/1.1 407 Whose?\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
 
 
 @pytest.fixture(scope="module")
@@ -408,9 +411,109 @@ def test_an_https_proxy_that_is_not_trusted_gets_none(
     assert "no credentials" in got.fetch.detail
 
 
+def test_what_an_interceptor_says_inside_holds_no_credentials(roots: Path, company: pki.Authority) -> None:
+    """It was given them to make a way, and knows them when it answers for the host."""
+    said = [("Server", CREDENTIALS), ("Via", f"1.1 {PASSWORD}"), ("Location", f"http://block.test/?p={PASSWORD}")]
+    with contextlib.ExitStack() as stack:
+        inside = stack.enter_context(tls_server(company.issue([NAME]), http_status=302, headers=said))
+        proxy = stack.enter_context(fault("proxy-407-basic", resolve={(NAME, 443): inside}, credentials=CREDENTIALS))
+        assessment, seen = one(look(roots, f"http://{CREDENTIALS}@{HOST}:{proxy.port}"))
+    assert assessment.verdict == "intercepted"
+    assert seen.http is not None
+    assert (seen.http.server, seen.http.via, seen.http.location) == ("…", "1.1 …", "http://block.test/?p=…")
+    assert seen.http.date is not None
+
+
+@pytest.mark.usefixtures("trusted")
+def test_every_connection_to_an_https_proxy_must_be_to_it(roots: Path, company: pki.Authority) -> None:
+    """It is itself when it asks for credentials, and somebody else when it would get them."""
+    itself = server_context(company.issue([PROXY_NAME]))
+    stranger = server_context(pki.self_signed(PROXY_NAME, datetime.now(UTC)))
+
+    def handle(peer: Peer) -> None:
+        peer.wrap(itself if peer.number % 2 else stranger)
+        peer.receive_head()
+        peer.send(ASKING)
+
+    with serving(handle) as proxy:
+        where = {(PROXY_NAME, 8443): [(HOST, proxy.port)]}
+        url = f"https://{CREDENTIALS}@{PROXY_NAME}:8443"
+        assessment, seen = one(look(roots, url, resolve=[f"{PROXY_NAME}:8443:{HOST}:{proxy.port}"]))
+        assert proxy.connections == 2
+        row = f"http://{NAME}/"
+        look(roots, url, row, resolve=[f"{PROXY_NAME}:8443:{HOST}:{proxy.port}"])
+        assert proxy.connections == 4
+        fetcher = Fetcher(Settings(resolved=where), Routing(fixed=read_proxy(url, "--proxy")), lambda _: True)
+        fetches = [asyncio.run(fetcher.get(f"{s}://{NAME}/", "crl", proven=True)).fetch for s in ("http", "https")]
+        assert proxy.connections == 8
+        assert {r.header("Proxy-Authorization") for r in proxy.requests} == {None}
+    assert (assessment.verdict, assessment.rule) == ("blocked", "proxy-auth")
+    assert seen.proxy is not None
+    assert "not trusted" in seen.proxy.distrust
+    assert seen.proxy.chain != company.issue([PROXY_NAME]).ders
+    assert ["no credentials" in fetch.detail for fetch in fetches] == [True, True]
+
+
+def test_what_is_behind_a_socks_proxy_gets_no_credentials_of_it(roots: Path) -> None:
+    """They would go in clear text to whoever answers for the host on port 80."""
+
+    def handle(peer: Peer) -> None:
+        peer.receive_head()
+        peer.answer(ASKING)
+
+    asked: list[Address] = []
+    with serving(handle) as origin, socks_proxy({(NAME, 80): origin}, asked, credentials=CREDENTIALS) as proxy:
+        url = f"socks5h://{CREDENTIALS}@{HOST}:{proxy.port}"
+        (row,) = look(roots, url, f"http://{NAME}/").reachability
+        fetcher = Fetcher(Settings(), Routing(fixed=read_proxy(url, "--proxy")), lambda _: True)
+        asyncio.run(fetcher.get(f"http://{NAME}/", "crl", proven=True))
+        assert asked == [(NAME, 80)] * 2
+        assert [r.header("Proxy-Authorization") for r in origin.requests] == [None, None]
+    assert row.status == 407
+
+
 @pytest.mark.parametrize("chain", [(), (b"",), (b"junk",), (b"\x30\x03\x02\x01\x01",)])
 def test_what_cannot_be_read_is_not_trusted(chain: tuple[bytes, ...]) -> None:
     assert distrust(chain, PROXY_NAME)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("purpose", "said"), [(None, ""), ("SERVER_AUTH", ""), ("EMAIL_PROTECTION", "not for servers")]
+)
+def test_an_authority_for_e_mail_makes_no_servers(company: pki.Authority, purpose: str | None, said: str) -> None:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    usage = [(x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, purpose)]), False)] if purpose else []
+    below = company.subordinate(pki.name((NameOID.COMMON_NAME, "Acme below")), add=usage)
+    why_not = distrust(below.issue([PROXY_NAME]).ders, PROXY_NAME)
+    assert why_not.endswith(said)
+    assert bool(why_not) == bool(said)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_roots_that_are_a_pipe_hold_nobody_up(
+    roots: Path, company: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "roots.pem"
+    os.mkfifo(pipe)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pipe))
+    with https_proxy({}, company.issue([PROXY_NAME]), credentials=CREDENTIALS) as proxy:
+        where = [f"{PROXY_NAME}:8443:{HOST}:{proxy.port}"]
+        assessment, _ = one(look(roots, f"https://{CREDENTIALS}@{PROXY_NAME}:8443", resolve=where))
+        assert {r.header("Proxy-Authorization") for r in proxy.requests} == {None}
+    assert (assessment.verdict, assessment.rule) == ("blocked", "proxy-auth")
+    assert "proxy-not-verified" in codes(assessment)
+
+
+def test_roots_that_are_never_read_to_their_end_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of roots may hold a pipe too: only a limit helps."""
+    never = threading.Event()
+    monkeypatch.setattr(systemtrust, "distrust", lambda *_: str(never.wait(30)))
+    monkeypatch.setattr(systemtrust, "SECONDS", 0.1)
+    assert "within 0.1 s" in asyncio.run(systemtrust.distrusted((b"",), PROXY_NAME))
+    never.set()
 
 
 def _for_clients(company: pki.Authority) -> pki.Issued:
@@ -432,6 +535,25 @@ def _for_clients(company: pki.Authority) -> pki.Issued:
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     made = builder.sign(company.key, SHA256())
     return replace(model, certificate=made, chain=(made, *model.chain[1:]))
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5h"])
+@pytest.mark.parametrize("given", [True, False])
+def test_credentials_that_are_wrong_are_not_missing(roots: Path, kind: str, given: bool) -> None:
+    asking = fault("proxy-407-one-header") if kind == "http" else socks_proxy({}, [], credentials="someone:else")
+    with asking as proxy:
+        url = f"{kind}://{CREDENTIALS + '@' if given else ''}{HOST}:{proxy.port}"
+        assessment, seen = one(look(roots, url))
+        routing = Routing(fixed=read_proxy(url, "--proxy"))
+        fetch = asyncio.run(
+            Fetcher(Settings(), routing, lambda _: True).get(f"http://{NAME}/", "crl", proven=True)
+        ).fetch
+    assert (assessment.verdict, assessment.rule) == ("blocked", "proxy-auth")
+    assert seen.proxy is not None
+    assert seen.proxy.refused is given
+    assert ("did not accept those it got" in assessment.explanation) is given
+    assert fetch.outcome is FetchOutcome.PROXY
+    assert kind != "http" or ("does not accept" in fetch.detail) is given
 
 
 def test_google_s_client_fails_where_credentials_were_needed(roots: Path, google: pki.GoogleLike) -> None:

@@ -1,8 +1,9 @@
 """Trust stores of a machine: read from real files, whatever state they are in, and matched by key."""
 
 import os
-import re
+import shutil
 import stat
+import subprocess
 import sys
 import threading
 import tomllib
@@ -45,9 +46,10 @@ from tlsinspect.model import (
 from tlsinspect.stores import Machine, read_stores, switched_off
 from tlsinspect.stores import reading as reading_module
 from tlsinspect.stores import system as system_module
+from tlsinspect.stores.formats import FORMATS, Setting
 from tlsinspect.stores.reading import Held, from_pem, read_file, read_folders
 from tlsinspect.stores.system import from_bundles, from_keychains, from_windows
-from tlsinspect.stores.table import table
+from tlsinspect.stores.table import SettingRow, table
 from tlsinspect.trust import Trust
 
 PLATFORMS = ("linux", "darwin", "win32")
@@ -76,14 +78,15 @@ def test_every_row_has_a_source(kind: str) -> None:
 
 def test_every_store_is_found_in_exactly_one_way() -> None:
     for row in rows("store"):
-        assert sum(key in row for key in ("find", "variable", "line")) == 1, row["id"]
-        assert ("line" in row) is ("files" in row)
+        assert sum(key in row for key in ("find", "variable", "key")) == 1, row["id"]
+        assert ("key" in row) is ("files" in row) is (row.get("form") in FORMATS)
         assert row["effect"] in ("base", "replaces", "adds")
 
 
 def test_every_switch_is_a_value_or_a_line() -> None:
     for row in rows("switch"):
-        assert ("variable" in row and "off" in row) is not ("files" in row and "line" in row)
+        assert ("variable" in row) is not ("files" in row and "key" in row and row["form"] in FORMATS)
+        assert ("off" in row) is not ("hosts" in row)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -356,6 +359,7 @@ SETTINGS = {
     "gcloud-property": (".config/gcloud/configurations/config_default", "[core]\ncustom_ca_certs_file = {}\n"),
     "pip-setting": (".config/pip/pip.conf", "[global]\ncert = {}\n"),
     "git-setting": (".gitconfig", '[http]\n\tsslCAInfo = "{}"\n'),
+    "curl-setting": (".curlrc", "cacert = {}\n"),
     "npm-setting": (".npmrc", "registry=https://registry.npmjs.org/\ncafile={}\n"),
 }
 
@@ -366,15 +370,81 @@ def test_a_settings_file_names_a_store(machine: Machine, company_pem: bytes, id_
     settings, file = machine.home / place, machine.home / "ca.pem"
     settings.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(company_pem)
-    for written in (str(file), "~/ca.pem"):
+    for written in (str(file), *(["~/ca.pem"] if id_ != "curl-setting" else [])):
         settings.write_text("# nothing\n; cafile = no\n" + content.format(written))
         found = by_id(read_stores(machine))[id_]
         assert (found.certificates, found.problem, found.place) == (1, "", str(file))
         assert found.clients
 
 
+def test_what_is_set_for_one_server_is_no_store(machine: Machine, company_pem: bytes) -> None:
+    file = machine.home / "ca.pem"
+    file.write_bytes(company_pem)
+    (machine.home / ".gitconfig").write_text(f'[http "https://git.corp.example/"]\n\tsslCAInfo = {file}\n')
+    assert "git-setting" not in by_id(read_stores(machine))
+    (machine.home / ".gitconfig").write_text(
+        f'[http]\nsslCAInfo = {file}\n[http "https://x.example"]\nsslCAInfo = no\n'
+    )
+    assert by_id(read_stores(machine))["git-setting"].place == str(file)
+
+
+def test_pips_variable_takes_the_place_of_the_users_file(machine: Machine, tmp_path: Path) -> None:
+    user, other = machine.home / ".config" / "pip" / "pip.conf", tmp_path / "other.conf"
+    user.parent.mkdir(parents=True)
+    user.write_text("[global]\ncert = /user.pem\n")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "pip.conf").write_text("[global]\ncert = /everybody.pem\n")
+
+    def place(there: Machine) -> str:
+        return by_id(read_stores(there))["pip-setting"].place
+
+    assert place(machine) == "/user.pem"
+    assert place(with_variables(machine, PIP_CONFIG_FILE=tmp_path / "gone.conf")) == "/user.pem"
+    other.write_text("[install]\ncert = /no.pem\n")
+    assert place(with_variables(machine, PIP_CONFIG_FILE=other)) == "/everybody.pem"
+    other.write_text("[global]\ncert = /other.pem\n")
+    assert place(with_variables(machine, PIP_CONFIG_FILE=other)) == "/other.pem"
+    assert "pip-setting" not in by_id(read_stores(with_variables(machine, PIP_CONFIG_FILE=os.devnull)))
+
+
+def test_npm_and_its_variables(machine: Machine, tmp_path: Path, company_pem: bytes) -> None:
+    """In letters of any case; ${NAME} in its file stands for one; the file of all users lies beside Node.js."""
+    file = tmp_path / "ca.pem"
+    file.write_bytes(company_pem)
+    found = read_stores(with_variables(machine, NPM_CONFIG_CAFILE=file))
+    assert found.used["npm"] == ("npm-variable",)
+    (machine.home / ".npmrc").write_text("cafile=${HERE}/ca.pem ; ours\n")
+    assert by_id(read_stores(with_variables(machine, HERE=tmp_path)))["npm-setting"].place == str(file)
+    assert by_id(read_stores(machine))["npm-setting"].place == "${HERE}/ca.pem"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program is told by its mode here")
+def test_npms_settings_for_all_users(machine: Machine, tmp_path: Path) -> None:
+    for folder in ("node/bin", "node/etc", "bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "node" / "bin" / "node").touch(mode=0o755)
+    (tmp_path / "bin" / "node").symlink_to(tmp_path / "node" / "bin" / "node")
+    (tmp_path / "node" / "etc" / "npmrc").write_text('cafile = "/everybody.pem"\nstrict-ssl=false\n')
+    there = with_variables(machine, PATH=tmp_path / "bin")
+    assert by_id(read_stores(there))["npm-setting"].place == "/everybody.pem"
+    assert off(there) == ["strict-ssl"]
+    (machine.home / ".npmrc").write_text("strict-ssl = true\ncafile = /user.pem\n")
+    assert by_id(read_stores(there))["npm-setting"].place == "/user.pem"
+    assert off(there) == []
+
+
+def test_debians_libcurl_is_known_by_its_mark(machine: Machine, tmp_path: Path, company_pem: bytes) -> None:
+    folder = tmp_path / "etc" / "ssl" / "certs"
+    folder.mkdir(parents=True)
+    (folder / "0a1b2c3d.0").write_bytes(company_pem)
+    assert "libcurl-folder" not in by_id(read_stores(machine))
+    (tmp_path / "etc" / "debian_version").write_text("12.9\n")
+    found = by_id(read_stores(machine))["libcurl-folder"]
+    assert (found.certificates, found.clients) == (1, ("git", "curl"))
+
+
 def test_every_settings_row_is_tested() -> None:
-    assert set(SETTINGS) == {row["id"] for row in rows("store") if "line" in row}
+    assert set(SETTINGS) == {row["id"] for row in rows("store") if "key" in row}
 
 
 def test_gclouds_active_configuration_counts(machine: Machine, tmp_path: Path, company_pem: bytes) -> None:
@@ -405,7 +475,12 @@ def test_a_hostile_settings_file_names_nothing(machine: Machine, content: bytes)
     settings = machine.home / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True)
     settings.write_bytes(content)
-    assert machine.setting(["{config}/pip/pip.conf"], re.compile(r"cert\s*[=:]\s*(.+)", re.IGNORECASE)) is None
+    for form in FORMATS:
+        assert machine.settings(SettingRow(("{config}/pip/pip.conf",), form, "", "cert", "")) in (
+            {},
+            {"": (settings, "true")},
+        )
+    assert "pip-setting" not in by_id(read_stores(machine))
 
 
 def test_a_password_in_a_variable_is_not_shown(machine: Machine) -> None:
@@ -420,6 +495,52 @@ def test_a_real_machine_can_be_read() -> None:
     stores = read_stores()
     assert stores.facts()
     assert all(facts.certificates or facts.problem for facts in stores.facts())
+
+
+# -- files of settings, as their programs read them -----------------------------------------------------------------
+
+WRITTEN: list[tuple[str, str, list[Setting]]] = [
+    ("git", "[http] sslVerify=off", [Setting("http", "", "sslverify", "off")]),
+    ("git", "[http]\n\tsslVerify\n", [Setting("http", "", "sslverify", "true")]),
+    ("git", '[HTTP "https://a\\"b"]\nx = 1', [Setting("http", 'https://a"b', "x", "1")]),
+    ("git", '[http]\nx = "/a;b.pem" ; corp', [Setting("http", "", "x", "/a;b.pem")]),
+    ("git", "[http]\nx = /a b.pem   # corp", [Setting("http", "", "x", "/a b.pem")]),
+    ("git", '[http]\nx = "C:\\\\ca.pem"', [Setting("http", "", "x", "C:\\ca.pem")]),
+    ("git", "[http]\nx = /a\\\n.pem", [Setting("http", "", "x", "/a.pem")]),
+    ("git", "[http]\nx =", [Setting("http", "", "x", "")]),
+    ("git", '[http]\nx = "  a  "', [Setting("http", "", "x", "  a  ")]),
+    ("git", "[http\nx = 1", [Setting("", "", "x", "1")]),
+    ("ini", "[global]\nTrusted_Host =\n  a\n  b", [Setting("global", "", "trusted-host", "a\nb")]),
+    ("ini", "[global]\ncert: /x.pem", [Setting("global", "", "cert", "/x.pem")]),
+    ("ini", "cert = /x.pem", []),
+    ("npmrc", "cafile = '/x;y.pem'", [Setting("", "", "cafile", "/x;y.pem")]),
+    ("npmrc", "strict-ssl", [Setting("", "", "strict-ssl", "true")]),
+    ("curlrc", "--insecure", [Setting("", "", "insecure", "true")]),
+    ("curlrc", "-k\nno-insecure", [Setting("", "", "insecure", "true"), Setting("", "", "insecure", "false")]),
+    ("curlrc", 'cacert "/x.pem"', [Setting("", "", "cacert", "/x.pem")]),
+    ("curlrc", "cacert: /x.pem", [Setting("", "", "cacert", "/x.pem")]),
+]
+
+
+@pytest.mark.parametrize(("form", "text", "settings"), WRITTEN)
+def test_a_file_is_read_as_its_program_reads_it(form: str, text: str, settings: list[Setting]) -> None:
+    assert list(FORMATS[form](text)) == settings
+
+
+GIT = shutil.which("git")
+
+
+@pytest.mark.skipif(GIT is None, reason="not installed: git")
+@pytest.mark.parametrize("text", [text for form, text, _ in WRITTEN if form == "git" and text != "[http\nx = 1"])
+def test_git_itself_reads_it_so(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+    (setting,) = FORMATS["git"](text)
+    name = ".".join(part for part in (setting.section, setting.of, setting.key) if part)
+    asked = subprocess.run(
+        [str(GIT), "config", "--file", str(file), "--get", name], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert asked.stdout.removesuffix("\n") == ("" if setting.value == "true" else setting.value)
 
 
 # -- verification that is off ---------------------------------------------------------------------------------------
@@ -470,6 +591,43 @@ def test_a_line_takes_verification_away(machine: Machine, what: str) -> None:
     settings.write_text(bad + "\n")
     (found,) = [each for each in switched_off(machine) if each.what == what]
     assert found.where == str(settings)
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        (".gitconfig", "[http]\nsslVerify = false\nsslVerify = true\n"),
+        (".gitconfig", "[core]\nsslVerify = false\n"),
+        (".config/pip/pip.conf", "[global]\ntrusted-host =\n"),
+        (".curlrc", "insecure\nno-insecure\n"),
+    ],
+)
+def test_what_takes_nothing_away(machine: Machine, place: str, content: str) -> None:
+    (machine.home / place).parent.mkdir(parents=True, exist_ok=True)
+    (machine.home / place).write_text(content)
+    assert off(machine) == []
+
+
+def test_the_first_file_counts(machine: Machine) -> None:
+    (machine.home / ".config" / "git").mkdir(parents=True)
+    (machine.home / ".config" / "git" / "config").write_text("[http]\nsslVerify = false\n")
+    assert off(machine) == ["http.sslVerify"]
+    (machine.home / ".gitconfig").write_text("[http]\nsslVerify = true\n")
+    assert off(machine) == []
+
+
+def test_for_whom_alone_nothing_is_verified(machine: Machine) -> None:
+    (machine.home / ".gitconfig").write_text('[http "https://git.corp.example"]\nsslVerify = false\n[http]\nx=1\n')
+    (machine.home / ".config" / "pip").mkdir(parents=True)
+    (machine.home / ".config" / "pip" / "pip.conf").write_text(
+        "[global]\ntrusted-host =\n    a.example\n    b.example\n"
+    )
+    found = {each.client: each.hosts for each in switched_off(with_variables(machine, PIP_TRUSTED_HOST=""))}
+    assert found == {"git": ("https://git.corp.example",), "pip": ("a.example", "b.example")}
+
+
+def test_npms_variable_in_letters_of_any_case(machine: Machine) -> None:
+    assert off(with_variables(machine, NPM_CONFIG_STRICT_SSL="false")) == ["npm_config_strict_ssl"]
 
 
 # -- by key ---------------------------------------------------------------------------------------------------------
@@ -630,9 +788,33 @@ def test_openssl_takes_a_file_and_a_folder() -> None:
     assert linux(["os", "os-folder", "SSL_CERT_FILE"]).used["Python's ssl"] == ("SSL_CERT_FILE", "os-folder")
 
 
+def test_libcurl_keeps_its_folder_where_it_was_built_with_one() -> None:
+    """As on Debian (asked: curl 7.88.1 and git 2.39.5); elsewhere a file takes the place of everything."""
+    for id_, client in (("CURL_CA_BUNDLE", "curl"), ("SSL_CERT_FILE", "curl"), ("GIT_SSL_CAINFO", "git")):
+        assert linux(["os", "libcurl-folder", id_]).trusts(client, ["os", "libcurl-folder"]) is True
+        assert linux(["os", id_]).trusts(client, ["os"]) is False
+    both = linux(["os", "os-folder", "libcurl-folder", "SSL_CERT_DIR", "CURL_CA_BUNDLE"])
+    assert both.used["curl"] == ("CURL_CA_BUNDLE", "libcurl-folder")
+    assert linux(["os", "libcurl-folder", "GIT_SSL_CAPATH"]).used["git"] == ("os", "GIT_SSL_CAPATH")
+
+
+def test_pip_adds_one_file_to_the_systems() -> None:
+    """As pip 26.3 does; requests, within it, asks its variables before pip's own."""
+    assert linux(["os", "PIP_CERT"]).trusts("pip", ["os"]) is True
+    assert linux(["os", "PIP_CERT"]).trusts("pip", ["PIP_CERT"]) is True
+    assert linux(["os", "REQUESTS_CA_BUNDLE", "PIP_CERT"]).trusts("pip", ["PIP_CERT"]) is False
+    assert linux(["os", "SSL_CERT_FILE", "pip-setting"]).used["pip"] == ("SSL_CERT_FILE", "pip-setting")
+
+
+def test_a_system_with_a_folder_alone() -> None:
+    assert linux(["os-folder"]).used["pip"] == ("os-folder",)
+    assert linux(["os-folder"]).used["Python's ssl"] == ("os-folder",)
+    assert linux(["libcurl-folder"]).used["curl"] == linux(["libcurl-folder"]).used["git"] == ("libcurl-folder",)
+
+
 def test_what_could_not_be_read_is_not_known() -> None:
     stores = linux(["os", "PIP_CERT"], PIP_CERT="No such file")
-    assert stores.trusts("pip", ["os"]) is None
+    assert stores.trusts("pip", []) is None
     assert stores.trusts("Java", ["os"]) is None
     assert stores.trusts("git", ["os"]) is True
     assert stores.trusts("gcloud", ["os"]) is False
@@ -733,7 +915,7 @@ def test_stores_are_read_when_somebody_unknown_signed_and_only_then(
     report = scanned(company.issue([HOST]), roots)
     (root,) = report.roots
     assert "NODE_EXTRA_CA_CERTS" in root.held_by
-    assert {"npm", "Node.js"} <= set(root.trusting)
+    assert "Node.js" in root.trusting
     assert "AWS CLI" in root.unknown
     said = {finding.code: finding.sentence for finding in report.conclusions}
     assert "Node.js" in said["silent-interception"]
@@ -754,6 +936,32 @@ def test_stores_that_never_answer_cost_no_result(
     assert report.assessments[0].verdict == "intercepted"
     assert report.stores == ()
     assert len(report.roots) == 1
+
+
+def test_a_store_that_never_answers_costs_no_other(
+    machine: Machine, company_pem: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forever = threading.Event()
+    file = tmp_path / "ca.pem"
+    file.write_bytes(company_pem)
+
+    def read(name: str) -> Held:
+        if name == "/proc/kmsg":
+            forever.wait()
+        return read_file(name)
+
+    monkeypatch.setattr("tlsinspect.stores.read_file", read)
+    monkeypatch.setattr("tlsinspect.stores.SECONDS_EACH", 0.2)
+    try:
+        there = with_variables(machine, SSL_CERT_FILE="/proc/kmsg", NODE_EXTRA_CA_CERTS=file)
+        found = by_id(read_stores(there))
+    finally:
+        forever.set()
+    assert (found["SSL_CERT_FILE"].place, found["SSL_CERT_FILE"].problem) == (
+        "/proc/kmsg",
+        "no answer within 0.2 seconds",
+    )
+    assert found["NODE_EXTRA_CA_CERTS"].certificates == 1
 
 
 def test_a_defect_in_reading_costs_no_result(

@@ -256,3 +256,21 @@ def test_everything_that_is_configured() -> None:
         ("https://y.test:2", "PAC"),
     ]
     assert configured([], "auto", {}, []) == ()
+
+
+@pytest.mark.parametrize(
+    "server", ["https=alice:Se/cret@p.test:1", "http://alice:Se?cret@p.test:1", "alice:S://e@p.test:1"]
+)
+def test_what_is_said_of_settings_holds_no_password(server: str) -> None:
+    found = of_wininet({"ProxyEnable": 1, "ProxyServer": server})
+    assert found.said.endswith("…@p.test:1")
+    assert "S" not in found.said
+    notes = str(routing("auto", {}, [found]).notes)
+    assert "alice" not in notes
+    assert "S" not in notes
+
+
+def test_the_scheme_of_a_setting_may_be_written_in_capitals() -> None:
+    assert route(routing("auto", {}, [ProxySettings(WININET, {True: "HTTP://p.test:1"})])) == Route(
+        "http://p.test:1", WININET
+    )

@@ -18,7 +18,7 @@ from tlsinspect.endpoints import (
     shipped_profiles,
     targets,
 )
-from tlsinspect.endpoints.target import Target, normal_host, read_port, read_target
+from tlsinspect.endpoints.target import Target, normal_host, read_port, read_target, shown
 from tlsinspect.errors import ProfileError, UsageError
 from tlsinspect.files import MAX_FILE, read_text
 from tlsinspect.model import Authority, Endpoint, Row
@@ -475,3 +475,39 @@ def test_too_large_a_file(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(MAX_FILE + 1)
     assert "larger than 16 MB" in refused(lambda: read_text(path))
+
+
+# -- what is shown -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "as_shown"),
+    [
+        ("http://alice:Secr?t@pac.acme.test/p", "http://…@pac.acme.test/p"),
+        ("http://alice:Se/cr#t@pac.acme.test/p", "http://…@pac.acme.test/p"),
+        ("HTTP://alice:Se cr://t@pac.acme.test/p", "http://…@pac.acme.test/p"),
+        ("alice:Secret@pac.acme.test/p", "…@pac.acme.test/p"),
+        ("alice:Se://cr et@pac.acme.test", "…@pac.acme.test"),
+        ("http://Secret@pac.acme.test", "http://…@pac.acme.test"),
+        ("http://pac.acme.test/p?Secret\n#Secret", "http://pac.acme.test/p"),
+        ("/home/me@work/proxy.pac", "/home/me@work/proxy.pac"),
+        ("C:\\proxy.pac", "C:\\proxy.pac"),
+    ],
+)
+def test_a_url_is_shown_without_what_is_secret(url: str, as_shown: str) -> None:
+    assert shown(url) == as_shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://a.test/x y?t=Secret",
+        "ftp://alice:Secret@a.test/",
+        "https://alice:Secret@a.test/x y",
+        "https://alice:Secret/x@a.test/",
+        "https://[::1?t=Secret",
+        "https://a.test:0?t=Secret",
+    ],
+)
+def test_no_refusal_of_a_target_repeats_a_secret(text: str) -> None:
+    assert "Secret" not in refused(lambda: read_target(text))

@@ -114,7 +114,22 @@ def test_an_exception_without_words_gives_its_type() -> None:
         ("http://user:p?a#s@s@host", "http://…@host"),
         ("no //password here", "no //password here"),
         ("a http://u:p@h and socks5://x:y@z", "a http://…@h and socks5://…@z"),
+        ("of http://u:my pass@h, or http://x", "of http://…@h, or http://x"),
+        ("take user:pw@h:1, not this", "take …@h:1, not this"),
+        ("user:pa://ss@h", "…@h"),
+        ("ask admin@acme.test about [::1]:80", "ask admin@acme.test about [::1]:80"),
     ],
 )
 def test_what_may_be_a_password_goes(text: str, shown: str) -> None:
     assert without_password(text) == shown
+
+
+@given(st.text(st.characters(exclude_characters="@")))
+def test_what_no_password_can_be_in_stays(text: str) -> None:
+    assert without_password(text) == text
+
+
+def test_a_long_text_of_marks_takes_no_time() -> None:
+    """It ends at all: by squares or cubes of the length it would not."""
+    for mark in (":", "//", " //", "a:", "@", ":@ "):
+        assert without_password(mark * 100_000)

@@ -1,6 +1,7 @@
 """This machine by itself: proxies, clock, trust data, stores and settings. Nobody is asked; no socket is opened."""
 
 import platform
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,15 +11,16 @@ from importlib.metadata import PackageNotFoundError, version
 from tlsinspect.endpoints.target import is_address
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.tenant import private_names
-from tlsinspect.judge.installed import authorities, findings, strangers
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.installed import MOST_NAMES, authorities, findings, strangers
+from tlsinspect.judge.words import enumerated, finding
 from tlsinspect.model import SCHEMA_VERSION, Diagnosis, Finding, Route, TriedRoute
 from tlsinspect.observe import systemproxy
 from tlsinspect.observe.route import DIRECT, from_environment
 from tlsinspect.observe.routing import routing
 from tlsinspect.observe.systemclock import synchronised
-from tlsinspect.scrub import EVERYBODY, of_this_machine, scrub, user
-from tlsinspect.stores import Machine, read_stores, shipped, switched_off
+from tlsinspect.private import without_addresses
+from tlsinspect.scrub import EVERYBODY, each_text, of_this_machine, scrub, user
+from tlsinspect.stores import Machine, SwitchedOff, read_stores, shipped, switched_off, within
 from tlsinspect.stores.table import table
 from tlsinspect.trust import Trust
 from tlsinspect.version import __version__
@@ -28,6 +30,8 @@ TRIED = (("https://www.googleapis.com/", "www.googleapis.com", True), ("http://c
 _PACKAGES = ("cryptography", "pyOpenSSL", "asn1crypto", "certvalidator", "certifi")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _OTHERS = ("CLOUDSDK_CONFIG", "CLOUDSDK_ACTIVE_CONFIG_NAME", "SSLKEYLOGFILE")
+
+SETTINGS_SECONDS = 5.0  # for reading other programs' settings, which may lie on a network
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Examined:
 
     @property
     def redacted(self) -> Diagnosis:
-        shown = scrub(self.diagnosis, self.secrets)
+        shown = each_text(scrub(self.diagnosis, self.secrets), without_addresses)
+        shown = replace(shown, environment={name: _bare(name, each) for name, each in shown.environment.items()})
         # Whole fields, for names too short to be found in other words.
         name = shown.user if shown.user.casefold() in EVERYBODY else "<the-user>"
         return replace(shown, user=name, machine="<the-machine>", redacted=True)
@@ -57,6 +62,7 @@ def examine(
     installed = authorities(unknown, stores, trust)
     system = systemproxy.read()
     routes = tuple(_route(*tried, machine.environment, system) for tried in TRIED)
+    switches = _switched_off(machine)
     diagnosis = Diagnosis(
         schema_version=SCHEMA_VERSION,
         tool=f"tlsinspect {__version__}",
@@ -73,10 +79,11 @@ def examine(
         stores=stores.facts(),
         unread=stores.unread,
         authorities=installed,
-        findings=(*_settings(machine, routes), *findings(unknown, installed, stores, trust, now)),
+        findings=(*_settings(switches, routes), *findings(unknown, installed, stores, trust, now)),
     )
     named = private_names(zip(unknown, (a.product for a in installed), strict=True))
-    return Examined(diagnosis, {**named, **_proxies(routes), **of_this_machine()})
+    hosts = _hosts(diagnosis, [host for off in switches or () for host in off.hosts], trust)
+    return Examined(diagnosis, {**named, **hosts, **_proxies(diagnosis), **of_this_machine()})
 
 
 def _versions() -> dict[str, str]:
@@ -92,7 +99,8 @@ def _versions() -> dict[str, str]:
 def _environment(machine: Machine) -> dict[str, str]:
     """The variables that matter and are set, without what may be a password."""
     names = dict.fromkeys((*_PROXIES, *_OTHERS, *table(machine.platform).variables))
-    values = {name: machine.environment[name] for name in names if name in machine.environment}
+    set_ = [*names, *(name for name in machine.environment if name.lower() in names)]  # npm takes any case
+    values = {name: machine.environment[name] for name in set_ if name in machine.environment}
     return {name: _hidden(value) if name in _PROXIES or "://" in value else value for name, value in values.items()}
 
 
@@ -116,17 +124,60 @@ def _route(
     return TriedRoute(url, proxy.route if proxy else DIRECT)
 
 
-def _settings(machine: Machine, routes: Sequence[TriedRoute]) -> Iterator[Finding]:
+def _switched_off(machine: Machine) -> tuple[SwitchedOff, ...] | None:
+    """What settings take verification away; None where the files that say so do not answer."""
+    try:
+        return within(SETTINGS_SECONDS, lambda: switched_off(machine))
+    except TimeoutError:
+        return None
+
+
+def _settings(switches: Sequence[SwitchedOff] | None, routes: Sequence[TriedRoute]) -> Iterator[Finding]:
     """What variables and settings files take away or spoil."""
-    for off in switched_off(machine):
-        yield finding("verification-off", {"client": off.client, "what": off.what, "where": off.where})
+    if switches is None:
+        yield finding("settings-not-read", {"problem": f"no answer within {SETTINGS_SECONDS:.1f} seconds"})
+    for off in switches or ():
+        said = {"client": off.client, "what": off.what, "where": off.where}
+        if off.hosts:
+            yield finding("unverified-hosts", {**said, "hosts": enumerated(off.hosts, MOST_NAMES)})
+        else:
+            yield finding("verification-off", said)
     for tried in routes:
         if tried.problem:
             yield finding("proxy-unusable", {"url": tried.url, "problem": tried.problem})
 
 
-def _proxies(routes: Sequence[TriedRoute]) -> dict[str, str]:
-    """The names of the proxies; an address, or this machine's own name, says little."""
-    places = [tried.route.proxy for tried in routes if tried.route is not None and tried.route.proxy]
-    hosts = [place.partition("://")[2].rpartition(":")[0] for place in places]
-    return {host: "<the-proxy>" for host in hosts if not is_address(host.strip("[]")) and host != "localhost"}
+# -- what is nobody else's business ---------------------------------------------------------------------------------
+
+
+def _proxies(found: Diagnosis) -> dict[str, str]:
+    """The names of the proxies and their scripts; this machine's own name says little."""
+    routes = [tried.route for tried in found.routes if tried.route is not None]
+    set_ = [value for name, value in found.environment.items() if name.casefold() in _PROXIES and not _exempts(name)]
+    hosts = {_host_of(place) for place in (*(route.proxy or "" for route in routes), *set_)}
+    scripts = {url for route in routes for url in re.findall(r"\w+://\S+", route.origin)}
+    private = {host: "<the-proxy>" for host in hosts if not is_address(host) and host not in ("localhost", "proxy")}
+    return private | dict.fromkeys(scripts, "<the-script>")
+
+
+def _hosts(found: Diagnosis, unverified: Sequence[str], trust: Trust) -> dict[str, str]:
+    """The hosts that settings make exceptions for, but Google's. Words without a dot stand in other texts too."""
+    exempt = [e for name, value in found.environment.items() if _exempts(name) for e in re.split(r"[\s,]+", value)]
+    named = dict.fromkeys(_host_of(place).lstrip("*.") for place in (*exempt, *unverified))
+    hosts = [host for host in named if "." in host and not is_address(host) and not trust.is_google_name(host)]
+    return {host: f"<host-{number}>" for number, host in enumerate(hosts, 1)}
+
+
+def _exempts(variable: str) -> bool:
+    return variable.casefold() == "no_proxy"
+
+
+def _host_of(place: str) -> str:
+    """The host in what may be a URL, or less."""
+    bare = place.rpartition("@")[2].rpartition("://")[2].partition("/")[0]
+    return bare[1:].partition("]")[0] if bare.startswith("[") else bare.partition(":")[0]
+
+
+def _bare(name: str, value: str) -> str:
+    """A variable without the words that stand alone in an exception for hosts."""
+    return re.sub(r"(?<![\w.:</-])(?!localhost\b)\w[\w-]*(?![\w.:>-])", "<host>", value) if _exempts(name) else value

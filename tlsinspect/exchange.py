@@ -19,7 +19,7 @@ from tlsinspect.http1 import BodyReader, Head, NotHttpError, TooLongError, http_
 from tlsinspect.model import Connection, FetchOutcome, Reason, Route
 from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
-from tlsinspect.observe.proxied import Entered, Opened, ProxyError, enter, open_way, withheld
+from tlsinspect.observe.proxied import Entered, Opened, ProxyError, WithheldError, authorization, enter, open_way
 from tlsinspect.observe.route import DIRECT, Proxy
 from tlsinspect.text import one_line
 
@@ -44,9 +44,9 @@ class Ending(Exception):  # noqa: N818 - it ends a fetch, nothing is wrong with 
 class _Challenge(Ending):
     """The proxy asks for credentials."""
 
-    def __init__(self, head: Head, chain: tuple[bytes, ...]) -> None:
+    def __init__(self, head: Head) -> None:
         super().__init__(FetchOutcome.PROXY, f"status {head.status}")
-        self.head, self.chain = head, chain
+        self.head = head
 
 
 @dataclass
@@ -90,17 +90,25 @@ async def ask(question: Question, connect: Connect, journal: Journal) -> Buffer 
     except _Challenge as challenge:
         if proxy is None or not proxy.answers(challenge.head):
             raise
-        if why_not := withheld(proxy, challenge.chain):
-            raise Ending(FetchOutcome.PROXY, f"{challenge.detail}; the proxy gets no credentials: {why_not}") from None
-        return await _ask_once(question, connect, journal, proxy.authorization)
+        try:
+            return await _ask_once(question, connect, journal, authorized=True)
+        except WithheldError as error:
+            why = f"{challenge.detail}; the proxy gets no credentials: {error.detail}"
+            raise Ending(FetchOutcome.PROXY, why) from None
+        except _Challenge as again:
+            why = f"{again.detail}; the proxy does not accept the credentials it got"
+            raise Ending(FetchOutcome.PROXY, why) from None
 
 
-async def _ask_once(question: Question, connect: Connect, journal: Journal, *credentials: str) -> Buffer | None:
+async def _ask_once(
+    question: Question, connect: Connect, journal: Journal, *, authorized: bool = False
+) -> Buffer | None:
     target, proxy = question.target, question.proxy
     async with _connected(question, connect, journal) as sock:
         # Beside what the target sends in its own session comes the proxy's, with as much again in small records.
         entered = await _entered(sock, proxy, 2 * _most(question)) if proxy else Entered(Line(sock))
         line, early = entered.line, b""
+        credentials = (await authorization(proxy, entered),) if proxy and authorized else ()
         whole = proxy is not None and not proxy.makes_way(target.tls)
         if proxy is not None and not whole:
             opened = await _opened(entered, proxy, question, journal, credentials)
@@ -115,7 +123,7 @@ async def _ask_once(question: Question, connect: Connect, journal: Journal, *cre
         head, rest = await _answer(line, request, early)
         _note(head, proxy, journal)
         if whole:
-            _expect_no_refusal(head, entered.chain)
+            _expect_no_refusal(head)
         if head.status in _REDIRECTS and head.get("location"):
             return None
         return await _body(line, head, rest, question, journal)
@@ -155,7 +163,7 @@ async def _opened(
         return opened
     if opened.head is not None:
         _note(opened.head, proxy, journal)
-        _expect_no_refusal(opened.head, entered.chain)
+        _expect_no_refusal(opened.head)
     raise Ending(FetchOutcome.PROXY, opened.detail)
 
 
@@ -171,10 +179,10 @@ def _said(error: ProxyError) -> str:
     return f"{error.reason}: {error.detail}" if error.detail else str(error.reason)
 
 
-def _expect_no_refusal(head: Head, chain: tuple[bytes, ...]) -> None:
+def _expect_no_refusal(head: Head) -> None:
     """Raises where a proxy's own answer is a refusal."""
     if head.status == 407:
-        raise _Challenge(head, chain)
+        raise _Challenge(head)
     if head.status == 403:
         raise Ending(FetchOutcome.PROXY, "status 403")
 

@@ -194,6 +194,7 @@ class ProxyAnswer:
     location: str | None = None
     chain: tuple[bytes, ...] = ()  # its own, leaf first, where it is spoken to over TLS; judges nothing
     distrust: str = ""  # why its chain is not trusted here, where it therefore did not get its credentials
+    refused: bool = False  # the credentials that it got
 
 
 @dataclass(frozen=True, slots=True)

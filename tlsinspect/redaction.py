@@ -20,22 +20,25 @@ from tlsinspect.evidence.catalogue import catalogue_of, is_closed
 from tlsinspect.evidence.extensions import Raw
 from tlsinspect.evidence.names import claims
 from tlsinspect.evidence.path import find_path, readable
-from tlsinspect.evidence.portal import host_of
+from tlsinspect.evidence.portal import host_of, plain_http
 from tlsinspect.judge.words import wording
 from tlsinspect.model import (
     Assessment,
     Attribution,
     Authority,
     Endpoint,
+    Fetch,
     Finding,
     Observation,
     Reachability,
     Report,
+    Route,
     Row,
     TrustFacts,
     TrustStore,
 )
 from tlsinspect.observe.systemproxy import MACOS, WINHTTP, WININET
+from tlsinspect.private import without_addresses
 from tlsinspect.scrub import SHORTEST, Rule, each_text, of_this_machine, replacing
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
@@ -49,7 +52,7 @@ _PRODUCTS_IN_VIA = {"http", "squid"}  # what stands before a version there, the 
 
 def redacted(report: Report, trust: Trust) -> Report:
     """The report without anything private, and saying so. `trust` is what it was judged by."""
-    secrets = _rule(_of_run(report, trust), report)
+    secrets = _rule(_numbered(_of_run(report, trust)), report)
     clean = replace(report, assessments=(), reachability=(), probes=(), stores=(), roots=())
     return replace(
         _cleaned(clean, secrets),
@@ -61,13 +64,14 @@ def redacted(report: Report, trust: Trust) -> Report:
         roots=tuple(_cleaned(replace(root, certificate=None), secrets) for root in report.roots),
         profile=_profile(report.profile),
         tool=report.tool,
+        fetches=tuple(_routed(_cleaned(fetch, secrets), fetch.route) for fetch in report.fetches),
         redacted=True,
     )
 
 
 def redacted_assessment(assessment: Assessment, trust: Trust) -> Assessment:
     """The same for one assessment by itself."""
-    return _assessment(assessment, _rule(_of_assessments([assessment], trust), assessment), trust)
+    return _assessment(assessment, _rule(_numbered(_of_assessments([assessment], trust)), assessment), trust)
 
 
 def redacted_facts(facts: TrustFacts) -> TrustFacts:
@@ -193,7 +197,24 @@ def _of_observation(seen: Observation, trust: Trust) -> Secrets:
     if seen.http is not None:
         found |= _of_location(seen.http.location, trust)
         found |= dict.fromkeys(_machines_in(seen.http.via or ""), "<proxy>")
-    return found
+    head = plain_http(seen.first_bytes)
+    if head is not None:
+        found |= _of_location(head.get("location"), trust)
+    answers = (seen.proxy and seen.proxy.server, seen.http and seen.http.server, head and head.get("server"))
+    return found | {server: "<server>" for server in answers if server and not _is_known_server(server)}
+
+
+# What software calls itself in Server; Google's own too.
+_SERVERS = {
+    *("apache", "caddy", "envoy", "haproxy", "litespeed", "microsoft-iis", "mitmproxy", "nginx", "openresty", "squid"),
+    *("esf", "gfe", "gse", "gws", "pki", "scaffolding", "httpserver2", "sffe"),
+}
+
+
+def _is_known_server(text: str) -> bool:
+    """Whether it names software and its version alone, or is made of words that stand in our own sentences."""
+    names = [word.partition("/")[0].casefold() for word in text.split()]
+    return _our_words().union(_SERVERS).issuperset(names)
 
 
 def _of_route(proxy: str | None) -> Secrets:
@@ -354,7 +375,7 @@ def _assessment(assessment: Assessment, secrets: Rule, trust: Trust) -> Assessme
         clean,
         endpoint=_asked(assessment.endpoint),
         rule=assessment.rule,
-        route=replace(clean.route, origin=assessment.route.origin),
+        route=_routed(clean, assessment.route).route,
         attribution=product,
         findings=tuple(_finding(f, secrets) for f in assessment.findings),
         observations=tuple(_observation(assessment.endpoint, seen, secrets, trust) for seen in assessment.observations),
@@ -369,11 +390,22 @@ def _observation(endpoint: Endpoint, seen: Observation, secrets: Rule, trust: Tr
     proxy = replace(seen.proxy, chain=()) if seen.proxy is not None else None
     http = replace(seen.http, via=_via(seen.http.via)) if seen.http is not None and seen.http.via else seen.http
     clean = _cleaned(replace(seen, tls=None, first_bytes=None, proxy=proxy, http=http), secrets)
-    return replace(clean, host=seen.host, tls=tls, route=replace(clean.route, origin=seen.route.origin))
+    return replace(_routed(clean, seen.route), host=seen.host, tls=tls)
 
 
 def _row(row: Reachability, secrets: Rule) -> Reachability:
-    return replace(_cleaned(row, secrets), endpoint=_asked(row.endpoint))
+    return replace(_routed(_cleaned(row, secrets), row.route), endpoint=_asked(row.endpoint))
+
+
+Taken = TypeVar("Taken", Assessment, Observation, Reachability, Fetch)
+
+
+def _routed(clean: Taken, route: Route) -> Taken:
+    """Where the route comes from is said in our own words, but for the place a script lies at."""
+    return replace(clean, route=replace(clean.route, origin=_SCRIPT.sub(r"\1 <script>", route.origin)))
+
+
+_SCRIPT = re.compile(rf"^(PAC|WPAD) .*?(?= \((?:{WININET}|{WINHTTP}|{MACOS})\)$|$)", re.DOTALL)
 
 
 def _asked(endpoint: Endpoint) -> Endpoint:
@@ -412,7 +444,7 @@ def _rule(secrets: Secrets, noun: object) -> Rule:
 
     @lru_cache(maxsize=1 << 14)
     def rule(text: str) -> str:
-        return whole[text] if text in whole else cut_short(_mail(_addresses(known(text))))
+        return whole[text] if text in whole else cut_short(without_addresses(known(text)))
 
     return rule
 
@@ -437,6 +469,36 @@ def _telling(short: Secrets) -> Secrets:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text)
+
+
+def _numbered(secrets: Secrets) -> Secrets:
+    """With the values that one word stood for told apart, in whole names too; what is no name's part keeps its own."""
+    numbers: dict[str, dict[str, int]] = {}
+    numbered = {}
+    for secret, shown in secrets.items():
+        if re.fullmatch(r"<[^<>]+>", shown) and shown not in _ONE_FOR_ALL and not shown.startswith("<the-"):
+            known = numbers.setdefault(shown, {})
+            number = known.setdefault(secret.casefold(), len(known) + 1)
+            numbered[secret] = f"{shown.removesuffix('>')}-{number}>"
+    written = {escaped(secret): shown for secret, shown in numbered.items()}
+    return {secret: numbered.get(secret) or _in_parts(secret, shown, written) for secret, shown in secrets.items()}
+
+
+def _in_parts(name: str, shown: str, numbered: Mapping[str, str]) -> str:
+    """A whole name as it is shown, its parts by their numbers; whatever else is shown stays."""
+    parts, hidden = _AT_COMMAS.split(name), _AT_COMMAS.split(shown)
+    if len(parts) != len(hidden):
+        return shown
+    return ", ".join(_part(part, each, numbered) for part, each in zip(parts, hidden, strict=True))
+
+
+def _part(part: str, shown: str, numbered: Mapping[str, str]) -> str:
+    label, _, value = part.partition("=")
+    return f"{label}={numbered.get(value, f'<{label}>')}" if shown == f"{label}=<{label}>" else shown
+
+
+_AT_COMMAS = re.compile(r"(?<!\\), ")
+_ONE_FOR_ALL = {"<elsewhere>", "<file>", "<name>", "<private>", "<proxy>", "<script>", "<server>"}
 
 
 def _in_every_form(secrets: Secrets) -> Secrets:
@@ -468,25 +530,6 @@ def _cut_short(known: Mapping[str, str]) -> Rule:
         return _ELLIPSIS.join([*map(without_end, cut), rest])
 
     return rule
-
-
-_ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*)(?![\w:])")
-_MAIL = re.compile(r"(?<![^\s@<>\"'=,;])[^\s@<>\"'=,;]++@[^\s@<>\"',;]+\.\w+")
-
-
-def _addresses(text: str) -> str:
-    return _ADDRESS.sub(lambda found: "<private-address>" if _is_private(found.group()) else found.group(), text)
-
-
-def _mail(text: str) -> str:
-    return _MAIL.sub("<e-mail>", text)
-
-
-def _is_private(text: str) -> bool:
-    if not is_address(text):
-        return False
-    address = ipaddress.ip_address(text)
-    return not (address.is_global or address.is_loopback or address.is_unspecified)
 
 
 def _is_loopback(host: str) -> bool:

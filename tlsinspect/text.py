@@ -34,8 +34,25 @@ def _character(c: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """`text` without what stands between // and the last @ that follows: it may be a password, of any characters."""
-    return re.sub(r"//\S*@", "//…@", text)
+    """`text`, a sentence it may be, without what may be a password, of any characters: of a URL all between // and the
+    last @ before the next URL, of another word with a colon all before its last @."""
+    return "".join(map(_without_password, re.split(r"(?<=\s)(?=\S*//)", text)))
+
+
+def _without_password(text: str) -> str:
+    """The same where only the first word can be a URL."""
+    start, _, rest = text.partition("//")
+    _, at, place = rest.rpartition("@")
+    if at and ":" not in start[:-1]:
+        return f"{start}//…@{place}"
+    if at:
+        return f"…@{place}"  # alice:pass://word@host
+    return "".join(map(_without_credentials, re.split(r"(\s+)", text)))
+
+
+def _without_credentials(word: str) -> str:
+    before, at, place = word.rpartition("@")
+    return f"…@{place}" if at and ":" in before else word
 
 
 def one_line(error: BaseException) -> str:

@@ -32,6 +32,7 @@ class Shared:
 
     signing_keys: frozenset[str] = frozenset()
     leaf_keys: frozenset[str] = frozenset()
+    diverted: frozenset[str] = frozenset()  # leaf keys that answer for hosts whether the leaf is for them or not
     issuers: frozenset[str] = frozenset()  # by name alone, where no issuing key was seen
     # Of either kind, in complete chains. A root alone is not enough: a company's own hosts share that too.
     proven: frozenset[str] = frozenset()
@@ -44,7 +45,8 @@ def shared_keys(foreign: Iterable[Foreign]) -> Shared:
     proven = [c for c in claimed if c.complete and not is_address(c.host)]
     return Shared(
         signing_keys=_unrelated((key, c.host) for c in claimed for key in c.signing_keys),
-        leaf_keys=_unrelated((c.leaf_key, c.host) for c in chains),
+        leaf_keys=_unrelated((c.leaf_key, c.host) for c in claimed),
+        diverted=_unrelated((c.leaf_key, c.host) for c in chains),
         issuers=_unrelated((c.issuer, c.host) for c in claimed if not c.signing_keys),
         proven=_unrelated((key, c.host) for c in proven for key in (*c.signing_keys[:1], c.leaf_key)),
     )

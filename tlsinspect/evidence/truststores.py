@@ -60,7 +60,8 @@ def signers(path: Path) -> tuple[Certificate, ...]:
 
 @dataclass(frozen=True)
 class Client:
-    """A program, and the stores it goes by: the first that is there counts."""
+    """A program, and the stores it goes by: the first that is there counts. Of a union that is not the last resort the
+    first choice must be there."""
 
     title: str
     reads: tuple[str, ...]
@@ -89,7 +90,7 @@ class Stores:
             groups = self.unions.get(choice, ((choice,),))
             first = [next((i for i in group if i in self._by_id or i == BUILT_IN), None) for group in groups]
             found = tuple(i for i in first if i is not None)
-            if found:
+            if found and (first[0] is not None or choice == client.reads[-1]):
                 return found
         return ()
 

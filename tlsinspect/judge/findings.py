@@ -140,9 +140,11 @@ def _shared(established: Established, context: Context) -> Iterator[Finding]:
         yield finding("same-issuing-key-many-hosts", {"spki_sha256": key})
     elif not path.signing_keys and issuer_of(path.leaf) in context.shared.issuers:
         yield finding("same-issuer-many-hosts")
-    if path.leaf.spki_sha256 in context.shared.leaf_keys:
-        claimed = not established.facts.claims_another
-        yield finding("same-leaf-key-many-hosts" if claimed else "diverted", {"spki_sha256": path.leaf.spki_sha256})
+    claimed, leaf_key = not established.facts.claims_another, path.leaf.spki_sha256
+    if claimed and leaf_key in context.shared.leaf_keys:
+        yield finding("same-leaf-key-many-hosts", {"spki_sha256": leaf_key})
+    if not claimed and leaf_key in context.shared.diverted:
+        yield finding("diverted", {"spki_sha256": leaf_key})
     name = next((context.minted[k] for k in (*path.signing_keys, path.leaf.spki_sha256) if k in context.minted), None)
     if name is not None:
         yield finding("same-key-minted-random-name", {"name": name})

@@ -104,6 +104,7 @@ def _failure_values(seen: Observation, answer: Head | None) -> dict[str, str]:
         "detail": ", ".join(filter(None, (detail, seen.slice))),
         "what_came": f"an HTTP answer with status {answer.status} came" if answer else "something else came",
         "status": str(answer.status) if answer else status,
+        "refused": "; it did not accept those it got" if proxy and proxy.refused else "",
         "schemes": ", ".join(proxy.schemes) if proxy and proxy.schemes else "of a kind it does not name",
     }
 

@@ -32,7 +32,15 @@ from tlsinspect.model import (
 from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.handshake import FIRST_BYTES, LEGACY, SMALL, Handshake, Hello
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
-from tlsinspect.observe.proxied import Opened, ProxyError, enter, first_to_connect, open_way, withheld
+from tlsinspect.observe.proxied import (
+    Opened,
+    ProxyError,
+    WithheldError,
+    authorization,
+    enter,
+    first_to_connect,
+    open_way,
+)
 from tlsinspect.observe.route import Proxy, Resolved, Ways
 from tlsinspect.observe.slices import USUAL, Slice
 from tlsinspect.observe.socks5 import ABOUT_THE_ADDRESS
@@ -259,14 +267,14 @@ class Attempt:
             raise Stop(Stage.HTTP, Reason.CLOSED) from None
         except (NotHttpError, TooLongError):
             raise Stop(Stage.HTTP, Reason.CLOSED, "not an HTTP answer") from None
-        self.http = http_answer(head, sent, self.settings.clock())
+        self.http = http_answer(head, sent, self.settings.clock(), self.proxy.hide if self.proxy else str)
 
     # -- the proxy --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def _tunnel(self) -> AsyncIterator[tuple[Line, bytes]]:
         """A line on which the endpoint itself answers, and what came on it already."""
-        fields: tuple[str, ...] = ()
+        asked: Opened | None = None  # for credentials
         for target in range(_MAX_TRIES):
             async with self._socket() as sock:
                 if self.proxy is None:
@@ -274,13 +282,12 @@ class Attempt:
                     return
                 place = await self._target(target)
                 with self._timed("proxy"):
-                    line, opened = await self._step("proxy", self._open(sock, self.proxy, place, fields))
+                    line, opened = await self._step("proxy", self._open(sock, self.proxy, place, asked))
                 if opened.reason is None:
                     yield line, opened.early
                     return
-                again = not fields and self._may_authenticate(self.proxy, opened)
-            if again:
-                fields = (self.proxy.authorization,)
+            if asked is None and self.proxy.answers(opened.head):
+                asked = opened
             elif not (opened.answer.status in ABOUT_THE_ADDRESS and target + 1 < len(self._targets)):
                 break
         raise Stop(Stage.PROXY, opened.reason or Reason.PROXY_DENIED, opened.detail)
@@ -299,25 +306,23 @@ class Attempt:
         return self._targets[min(number, len(self._targets) - 1)]
 
     async def _open(
-        self, sock: socket.socket, proxy: Proxy, place: tuple[str, int], fields: tuple[str, ...]
+        self, sock: socket.socket, proxy: Proxy, place: tuple[str, int], asked: Opened | None
     ) -> tuple[Line, Opened]:
-        """Have the proxy make a way to `place`. What it once asked for is remembered when it is satisfied."""
+        """Have the proxy make a way to `place`, with credentials where it `asked` for them. That it did is remembered
+        when it is satisfied; where it may be somebody else on this connection, it is left at that."""
         try:
             entered = await enter(sock, proxy)
+            fields = (await authorization(proxy, entered),) if asked else ()
             opened = await open_way(entered, proxy, *place, *fields)
+        except WithheldError as error:
+            assert asked is not None
+            self.proxy_answer = replace(asked.answer, chain=entered.chain, distrust=error.detail)
+            return entered.line, asked
         except ProxyError as error:
             raise Stop(Stage.PROXY, error.reason, error.detail) from None
         asked_for = self.proxy_answer.schemes if self.proxy_answer else ()
         self.proxy_answer = replace(opened.answer, schemes=opened.answer.schemes or asked_for)
         return entered.line, opened
-
-    def _may_authenticate(self, proxy: Proxy, opened: Opened) -> bool:
-        """Whether there are credentials for what the proxy asks, and it is sure to be the one they are for."""
-        if self.proxy_answer is None or not proxy.answers(opened.head):
-            return False
-        why_not = withheld(proxy, opened.answer.chain)
-        self.proxy_answer = replace(self.proxy_answer, distrust=why_not)
-        return not why_not
 
     # -- the control ------------------------------------------------------------------------------------------------
 
@@ -367,14 +372,20 @@ def _may_be_old(failure: Failure) -> bool:
     return failure.detail in _OLD_PEER or failure.reason is Reason.TLS_ERROR
 
 
-def http_answer(head: Head, sent: datetime, received: datetime) -> HttpAnswer:
+def http_answer(head: Head, sent: datetime, received: datetime, hide: Callable[[str], str]) -> HttpAnswer:
+    """`hide` takes out what nobody may read: a proxy that looks inside knows the credentials it was given."""
+
+    def field(name: str) -> str | None:
+        value = head.get(name)
+        return None if value is None else hide(value)
+
     return HttpAnswer(
         status=head.status,
         sent=sent,
         received=received,
         date=head.date,
         age=head.age,
-        location=head.get("location"),
-        server=head.get("server"),
-        via=head.get("via"),
+        location=field("location"),
+        server=field("server"),
+        via=field("via"),
     )

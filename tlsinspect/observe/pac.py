@@ -16,7 +16,7 @@ from tlsinspect.endpoints.target import bracketed
 from tlsinspect.errors import UsageError
 from tlsinspect.observe.apart import apart
 from tlsinspect.observe.route import Proxy, Ways, read_place
-from tlsinspect.text import printable
+from tlsinspect.text import printable, without_password
 
 MAX_SCRIPT = 1024 * 1024
 CALL_SECONDS = 5.0  # for one host, or for the script to be loaded
@@ -56,7 +56,8 @@ def read_answer(text: str, origin: str) -> Ways:
         with suppress(UsageError):
             found[_entry(words, origin)] = None
     if entries and not found:
-        raise ScriptError(f'it answers "{printable(text, 60)}"')
+        _, at, after = text.rpartition("@")
+        raise ScriptError(f'it answers "{printable("…@" + after if at else text, 60)}"')
     return Ways(tuple(found) or (None,), origin)
 
 
@@ -157,7 +158,7 @@ class Script:
 
 
 def _said(answer: dict[str, Any]) -> str:
-    return printable(str(answer.get("error", "it says nothing that can be read")), 200)
+    return printable(without_password(str(answer.get("error", "it says nothing that can be read"))), 200)
 
 
 class _Child:

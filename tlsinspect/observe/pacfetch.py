@@ -16,7 +16,7 @@ from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
 from tlsinspect.observe.pac import MAX_SCRIPT, Script, ScriptError
-from tlsinspect.observe.systemtrust import distrust
+from tlsinspect.observe.systemtrust import distrusted
 from tlsinspect.text import one_line, printable
 
 SECONDS = 5.0  # for a script as a whole, and for all places where WPAD may have one
@@ -40,8 +40,8 @@ def load_url(url: str, origin: str) -> Script:
 
 
 def discover() -> Script:
-    """The script at http://wpad.DOMAIN/wpad.dat for this machine's own domain and those above it. DHCP is not asked.
-    Raises UsageError."""
+    """The script at http://wpad.DOMAIN/wpad.dat for this machine's own domain and those above it, as `wpad_urls` names
+    them. DHCP is not asked. Raises UsageError."""
     name = _wait(_own_name())
     tried = []
     for url in wpad_urls(name):
@@ -65,12 +65,18 @@ async def _own_name() -> str:
 
 
 def wpad_urls(name: str) -> Iterator[str]:
-    """Where to look, for a machine of this name: in each of its domains, of which the last has two labels."""
+    """Where to look, for a machine of this name: in its own domain, and in those above it while they have three labels.
+
+    Above acme.co.uk come domains of strangers, who may have registered wpad.co.uk to be asked. No name says where
+    that begins, so of pc.berlin.acme.com's domains acme.com is not asked either: pac:URL names the script there.
+    """
     labels = name.rstrip(".").lower().split(".")
     if is_address(name) or any(not label.isascii() for label in labels):
         return
-    for start in range(1, min(len(labels) - 1, 8)):
-        yield f"http://wpad.{'.'.join(labels[start:])}/wpad.dat"
+    for start in range(1, 9):
+        domain = labels[start:]
+        if len(domain) >= (2 if start == 1 else 3):
+            yield f"http://wpad.{'.'.join(domain)}/wpad.dat"
 
 
 def _ready(source: bytes, origin: str) -> Script:
@@ -89,7 +95,7 @@ def _from_file(name: str) -> bytes:
     try:
         return read_bytes(name)
     except UsageError as error:
-        raise ScriptError(str(error)) from None
+        raise ScriptError(str(error).removeprefix(f"{name}: ")) from None  # the name is said already, as may be shown
 
 
 def _wait(work: Coroutine[Any, Any, T]) -> T:
@@ -117,18 +123,31 @@ async def _in_time(url: str, seconds: float) -> bytes:
 
 
 async def _follow(url: str) -> bytes:
+    """The script at `url`, or where the same host says it is."""
+    target = read_target(url)
     for _ in range(1 + _MAX_REDIRECTS):
-        target = read_target(url)
         head, body = await _get(target)
         if head.status == 200:
             return body
         onward = head.get("location")
         if head.status not in (301, 302, 303, 307, 308) or not onward:
             raise ScriptError(f"status {head.status}")
-        url = urljoin(target.url, onward)
-        if target.tls and not url.lower().startswith("https://"):
-            raise ScriptError("it redirects from https to something else")
+        target = _redirected(target, onward)
     raise ScriptError(f"more than {_MAX_REDIRECTS} redirects")
+
+
+def _redirected(target: Target, location: str) -> Target:
+    """Where `target` sends those who ask it. Another host is nobody's choice but its own, and may be an internal one
+    that only this machine reaches."""
+    try:
+        onward = read_target(urljoin(target.url, location))
+    except ValueError:  # of urljoin
+        raise ScriptError("it redirects to what is no URL") from None
+    if onward.host != target.host:
+        raise ScriptError(f"it redirects to another host, {onward.host}")
+    if target.tls and not onward.tls:
+        raise ScriptError("it redirects from https to http")
+    return onward
 
 
 async def _get(target: Target) -> tuple[Head, bytes]:
@@ -155,6 +174,6 @@ async def _secured(line: Line, host: str) -> Line:
     if not session.completed:
         raise ScriptError(f"TLS: {session.detail or session.reason}")
     # Whoever writes the script leads everything wherever he likes: no client takes one from a stranger.
-    if why_not := distrust(session.tls.chain, host):
+    if why_not := await distrusted(session.tls.chain, host):
         raise ScriptError(why_not)
     return Secure(line, session)

@@ -13,7 +13,15 @@ from tlsinspect.model import Connection, Endpoint, Reason, Route
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.connect import DialError, dial, resolve
 from tlsinspect.observe.line import Line, answer_to
-from tlsinspect.observe.proxied import ProxyError, enter, first_to_connect, open_way, withheld
+from tlsinspect.observe.proxied import (
+    Entered,
+    ProxyError,
+    WithheldError,
+    authorization,
+    enter,
+    first_to_connect,
+    open_way,
+)
 from tlsinspect.observe.route import DIRECT, Proxy, Ways
 
 BODY_SHARE = 0.3  # of the deadline
@@ -45,7 +53,6 @@ class _Journey:
     settings: Settings
     deadline: float  # by the loop's clock
     proxy: Proxy | None = None  # the way that is tried, or taken
-    chain: tuple[bytes, ...] = ()  # that the proxy showed
     tried: list[Connection] = field(default_factory=list)
 
     @property
@@ -61,8 +68,9 @@ async def _ask_safely(journey: _Journey) -> PlainAnswer:
     try:
         answer = await _ask(journey)
         proxy = journey.proxy
-        if proxy is not None and proxy.answers(answer.head) and not withheld(proxy, journey.chain):
-            answer = await _ask(journey, proxy.authorization)
+        if proxy is not None and not proxy.makes_way(tls=False) and proxy.answers(answer.head):
+            with contextlib.suppress(WithheldError):
+                answer = await _ask(journey, authorized=True)
         return replace(answer, head=proxy.clean(answer.head)) if proxy and answer.head else answer
     except TimeoutError:
         return PlainAnswer(reason=Reason.TIMEOUT)
@@ -78,7 +86,7 @@ async def _ask_safely(journey: _Journey) -> PlainAnswer:
         return PlainAnswer(reason=Reason.INTERNAL)
 
 
-async def _ask(journey: _Journey, *fields: str) -> PlainAnswer:
+async def _ask(journey: _Journey, *, authorized: bool = False) -> PlainAnswer:
     settings, ways = journey.settings, journey.ways
     # The head has most of the time, so that a body without end cannot cost the answer.
     with contextlib.ExitStack() as open_until_the_end:
@@ -87,16 +95,18 @@ async def _ask(journey: _Journey, *fields: str) -> PlainAnswer:
             _, sock = await first_to_connect(ways, lambda proxy: _connected(journey, proxy), [], patience)
             open_until_the_end.enter_context(sock)
             journey.ways = Ways((journey.proxy,), ways.origin)
-            line, early = await _line(journey, sock)
+            entered, early = await _entered(journey, sock)
+            line, proxy = entered.line, journey.proxy
+            fields = (await authorization(proxy, entered),) if proxy is not None and authorized else ()
             try:
-                head, begun = await answer_to(_request(journey.endpoint, journey.proxy, fields), line, early)
+                head, begun = await answer_to(_request(journey.endpoint, proxy, fields), line, early)
             except (NotHttpError, TooLongError):
                 return PlainAnswer(address=journey.address, reason=Reason.PROXY_NOT_HTTP)
         return PlainAnswer(head, await _body(line, begun, head, journey.deadline), journey.address)
 
 
 async def _connected(journey: _Journey, proxy: Proxy | None) -> socket.socket:
-    journey.proxy, journey.chain = proxy, ()
+    journey.proxy = proxy
     if proxy is None:
         return await dial(await _places_of_host(journey), journey.tried)
     if not proxy.usable:
@@ -115,20 +125,19 @@ async def _places_of_host(journey: _Journey) -> list[tuple[str, int]]:
     return places
 
 
-async def _line(journey: _Journey, sock: socket.socket) -> tuple[Line, bytes]:
+async def _entered(journey: _Journey, sock: socket.socket) -> tuple[Entered, bytes]:
     """A line on which the request can be made, and what came on it already."""
     proxy, endpoint = journey.proxy, journey.endpoint
     if proxy is None:
-        return Line(sock), b""
+        return Entered(Line(sock)), b""
     entered = await enter(sock, proxy)
-    journey.chain = entered.chain
     if not proxy.makes_way(tls=False):
-        return entered.line, b""
+        return entered, b""
     place = (await _places_of_host(journey))[0] if proxy.resolves_here else (endpoint.host, endpoint.port)
     opened = await open_way(entered, proxy, *place)
     if opened.reason is not None:
         raise ProxyError(opened.reason, opened.detail)
-    return entered.line, opened.early
+    return entered, opened.early
 
 
 def _request(endpoint: Endpoint, proxy: Proxy | None, fields: tuple[str, ...]) -> bytes:

@@ -14,7 +14,7 @@ from tlsinspect.observe.handshake import MAX_BYTES, SMALL, Handshake
 from tlsinspect.observe.line import Line, Secure, answer_to, shake
 from tlsinspect.observe.route import Proxy, Ways
 from tlsinspect.observe.socks5 import PASSWORD, Socks5
-from tlsinspect.observe.systemtrust import distrust
+from tlsinspect.observe.systemtrust import distrusted
 
 T = TypeVar("T")
 PATIENCE = 3.0  # seconds for a connection on a way after which there is another
@@ -31,6 +31,13 @@ class ProxyError(Exception):
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason)
         self.reason, self.detail = reason, detail
+
+
+class WithheldError(ProxyError):
+    """The proxy asks for credentials and must not get them."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Reason.PROXY_AUTH_REQUIRED, why)
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,8 @@ async def enter(sock: socket.socket, proxy: Proxy, max_bytes: int = 4 * MAX_BYTE
     line = Line(sock)
     if proxy.scheme != "https":
         return Entered(line)
-    # Its certificate is kept and decides nothing, as everywhere; what must not be read by others waits for `withheld`.
+    # Its certificate is kept and decides nothing, as everywhere; what must not be read by others waits for
+    # `authorization`.
     session = Handshake(None if is_address(proxy.host) else proxy.host, SMALL, max_bytes=max_bytes)
     await shake(line, session)
     if not session.completed:
@@ -85,17 +93,21 @@ async def enter(sock: socket.socket, proxy: Proxy, max_bytes: int = 4 * MAX_BYTE
     return Entered(Secure(line, session), session.tls.chain)
 
 
-def withheld(proxy: Proxy, chain: tuple[bytes, ...]) -> str:
-    """Why the proxy must not get its credentials, though it asks for them: over TLS, nobody knows that it is it."""
-    return distrust(chain, proxy.host) if proxy.scheme == "https" else ""
+async def authorization(proxy: Proxy, entered: Entered) -> str:
+    """The field with the credentials, to be sent on this line and no other: over TLS, another connection may end at
+    somebody else. Raises WithheldError where the proxy on this one may be."""
+    why_not = await distrusted(entered.chain, proxy.host) if proxy.scheme == "https" else ""
+    if why_not:
+        raise WithheldError(why_not)
+    return proxy.authorization
 
 
-async def open_way(entered: Entered, proxy: Proxy, host: str, port: int, *fields: str) -> Opened:
-    """Ask the proxy for a way to `host`. `fields` go into the request of an HTTP proxy. Raises ProxyError, OSError."""
+async def open_way(entered: Entered, proxy: Proxy, host: str, port: int, *credentials: str) -> Opened:
+    """Ask the proxy for a way to `host`; `credentials` are the field for one of HTTP. Raises ProxyError, OSError."""
     if proxy.socks:
         return await _by_socks(entered.line, proxy, host, port)
     try:
-        head, rest = await answer_to(connect_request(host, port, *fields), entered.line)
+        head, rest = await answer_to(connect_request(host, port, *credentials), entered.line)
     except EOFError:
         raise ProxyError(Reason.CLOSED) from None
     except NotHttpError:
@@ -103,8 +115,10 @@ async def open_way(entered: Entered, proxy: Proxy, host: str, port: int, *fields
     except TooLongError:
         raise ProxyError(Reason.PROXY_ANSWER_TOO_LONG) from None
     head = proxy.clean(head)
-    answer = ProxyAnswer(head.status, head.schemes, head.get("server"), head.get("location"), entered.chain)
     reason = None if 200 <= head.status < 300 else _reason(head.status)
+    refused = bool(credentials) and reason is Reason.PROXY_AUTH_REQUIRED
+    said = (head.status, head.schemes, head.get("server"), head.get("location"))
+    answer = ProxyAnswer(*said, entered.chain, refused=refused)
     return Opened(answer, rest, reason, f"status {head.status}", head)
 
 
@@ -124,5 +138,6 @@ async def _by_socks(line: Line, proxy: Proxy, host: str, port: int) -> Opened:
             await line.send(reply)
     if talk.reply is None:
         raise ProxyError(talk.reason or Reason.PROXY_NOT_SOCKS, talk.detail)
-    answer = ProxyAnswer(talk.reply, (PASSWORD,) if talk.authenticated else ())
+    refused = talk.authenticated and talk.reason is Reason.PROXY_AUTH_REQUIRED
+    answer = ProxyAnswer(talk.reply, (PASSWORD,) if talk.authenticated else (), refused=refused)
     return Opened(answer, talk.rest, talk.reason, talk.detail)

@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeAlias
 from urllib.parse import quote, unquote
 
-from tlsinspect.endpoints.target import bracketed, normal_host, read_port
+from tlsinspect.endpoints.target import bracketed, normal_host, parts, read_port
 from tlsinspect.errors import UsageError
 from tlsinspect.http1 import Head
 from tlsinspect.model import Route
-from tlsinspect.text import printable, without_password
+from tlsinspect.text import printable
 
 # What can be spoken with a proxy, and the port where none is named, as curl has them: socks5 resolves names here,
 # socks5h leaves that to the proxy.
@@ -57,9 +57,10 @@ class Proxy:
         return tls or self.socks
 
     def answers(self, head: Head | None) -> bool:
-        """Whether there are credentials for what this proxy asks: Basic, in a 407."""
+        """Whether there are credentials for what this proxy asks: Basic, in a 407. `head` must be the proxy's own: what
+        comes through a way it made is somebody else's. One that speaks SOCKS gets its credentials there alone."""
         asked = head is not None and head.status == 407 and "basic" in (s.lower() for s in head.schemes)
-        return asked and self.credentials is not None
+        return asked and self.credentials is not None and not self.socks
 
     @property
     def authorization(self) -> str:
@@ -93,18 +94,18 @@ def read_proxy(text: str, origin: str) -> Proxy:
 
     No sentence repeats what stood before the @: it may be a password.
     """
-    scheme, separator, rest = text.partition("://")
-    scheme = scheme.lower() if separator else "http"
+    scheme, userinfo, place = parts(text)
+    scheme, place = scheme or "http", place.removesuffix("/")
     if scheme not in SCHEMES:
         raise UsageError(
             f"{origin}: a proxy with the scheme {printable(scheme, 20)} cannot be used, only "
             f"{', '.join(SCHEMES)}; --proxy none scans without it"
         )
-    userinfo, at, place = (rest if separator else text).removesuffix("/").rpartition("@")
-    if re.search(r"[/?#]", userinfo + place):
+    if re.search(r"[/?#]", (userinfo or "") + place):
         raise UsageError(f"{origin}: the address of a proxy has no path; write / ? # in a password as %2F %3F %23")
     host, port = read_place(place, origin, SCHEMES[scheme])
-    return Proxy(host, port, origin, _credentials(userinfo, scheme, origin) if at else None, scheme)
+    credentials = None if userinfo is None else _credentials(userinfo, scheme, origin)
+    return Proxy(host, port, origin, credentials, scheme)
 
 
 def _credentials(userinfo: str, scheme: str, origin: str) -> str:
@@ -114,11 +115,6 @@ def _credentials(userinfo: str, scheme: str, origin: str) -> str:
     if scheme.startswith("socks") and max(len(user.encode()), len(password.encode())) > _LONGEST:
         raise UsageError(f"{origin}: SOCKS5 takes no name or password longer than {_LONGEST} bytes")
     return f"{user}:{password}"
-
-
-def shown(url: str) -> str:
-    """A URL, or several, as it may be shown: without user, password and query."""
-    return printable(re.sub(r"\?[^\s;,]*", "", without_password(url)))
 
 
 def read_place(place: str, origin: str, default: int) -> tuple[str, int]:

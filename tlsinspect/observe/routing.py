@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tlsinspect.endpoints.target import parts, shown
 from tlsinspect.errors import UsageError
 from tlsinspect.observe import systemproxy
 from tlsinspect.observe.route import (
@@ -15,7 +16,6 @@ from tlsinspect.observe.route import (
     from_environment,
     read_place,
     read_proxy,
-    shown,
 )
 from tlsinspect.observe.systemproxy import ProxySettings
 from tlsinspect.text import printable
@@ -97,8 +97,8 @@ def _routed(settings: ProxySettings, notes: list[Note]) -> Routing:
 
 
 def _of_settings(text: str, origin: str) -> Proxy:
-    scheme, _, place = text.partition("://")
-    if scheme in SCHEMES:
+    scheme, _, place = parts(text)
+    if not scheme or scheme in SCHEMES:
         return read_proxy(text, origin)
     return Proxy(*read_place(place, origin, 1080), origin, scheme=printable(scheme, 20))
 

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlsinspect.endpoints.target import bracketed
-from tlsinspect.observe.route import shown
+from tlsinspect.endpoints.target import bracketed, shown
 
 PLATFORMS = ("win32", "darwin")
 WININET, WINHTTP, MACOS = "WinINET", "WinHTTP", "macOS network settings"
@@ -43,7 +42,7 @@ class ProxySettings:
         """What they say, for people."""
         if self.script:
             return f"the script {shown(self.script)}"
-        return shown(", ".join(dict.fromkeys(self.proxies.values()))) or "no proxy"
+        return ", ".join(map(shown, dict.fromkeys(self.proxies.values()))) or "no proxy"
 
 
 def in_use(found: Iterable[ProxySettings]) -> ProxySettings | None:

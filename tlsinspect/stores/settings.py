@@ -2,15 +2,17 @@
 
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlsinspect.stores.table import SwitchRow, table
+from tlsinspect.files import exists
+from tlsinspect.stores.formats import FORMATS
+from tlsinspect.stores.table import SettingRow, SwitchRow, table
 
 MAX_SETTINGS = 1024 * 1024  # bytes of a settings file
-MAX_LINE = 4096
 _A_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")  # of a configuration of gcloud's: nothing that leads elsewhere
 
 
@@ -32,12 +34,22 @@ class Machine:
 
     def value(self, variable: str) -> str | None:
         """What a variable says; set to nothing is not set, for the programs of the table."""
-        return self.environment.get(variable) or None
+        return self.variable(variable) or None
+
+    def variable(self, name: str) -> str | None:
+        """As it is set, even to nothing; those of npm in letters of any case."""
+        found = self.environment.get(name)
+        if found is None and name.startswith("npm_"):
+            found = next((value for each, value in self.environment.items() if each.casefold() == name), None)
+        return found
 
     def place(self, template: str) -> Path | None:
         """A place of the table; None where this machine has none such."""
         if template.startswith("{gcloud}"):
             return self._gcloud()
+        if template.startswith("{node}"):
+            folder = self._node()
+            return Path(f"{folder}{template.removeprefix('{node}')}") if folder else None
         appdata = self.value("APPDATA")
         if template.startswith("{appdata}"):
             return Path(appdata + template.removeprefix("{appdata}")) if appdata else None
@@ -53,37 +65,57 @@ class Machine:
         appdata = self.value("APPDATA")
         usual = Path(appdata, "gcloud") if self.platform == "win32" and appdata else self.home / ".config" / "gcloud"
         folder = Path(self.value("CLOUDSDK_CONFIG") or usual)
-        chosen = self.value("CLOUDSDK_ACTIVE_CONFIG_NAME") or next(_lines(folder / "active_config"), "default")
+        chosen = self.value("CLOUDSDK_ACTIVE_CONFIG_NAME") or (_text(folder / "active_config").strip() or "default")
         return folder / "configurations" / f"config_{chosen}" if _A_NAME.fullmatch(chosen) else None
 
-    def setting(self, files: Iterable[str], line: re.Pattern[str]) -> tuple[Path, re.Match[str]] | None:
-        """The last line in the first of `files` that has one which is wholly as `line` has it, and where it stands."""
-        for template in files:
+    def _node(self) -> Path | None:
+        """Where Node.js is installed, and with it npm's settings for all users."""
+        found = shutil.which("node", path=self.value("PATH") or os.devnull)
+        if found is None:
+            return None
+        program = Path(os.path.realpath(found))
+        return program.parent if self.platform == "win32" else program.parent.parent
+
+    def settings(self, row: SettingRow) -> dict[str, tuple[Path, str]]:
+        """What files say for a row, and which: by what alone it counts for, the empty string being everything. The
+        first file that says it counts, and in it the last line."""
+        found: dict[str, tuple[Path, str]] = {}
+        for place in self._places(row):
+            settings = FORMATS[row.form](_text(place))
+            here = {s.of: (place, s.value) for s in settings if (s.section, s.key) == (row.section, row.key)}
+            found = here | found
+        return found
+
+    def _places(self, row: SettingRow) -> Iterator[Path]:
+        own = self.value(row.named) if row.named else None
+        if own == os.devnull:
+            return
+        if own is not None:
+            yield Path(own)
+        for template in row.files:
             place = self.place(template)
-            found = [match for text in _lines(place) if (match := line.fullmatch(text))] if place else []
-            if place is not None and found:
-                return place, found[-1]
-        return None
+            if place is not None and not (own is not None and exists(Path(own)) and template.startswith(_OF_A_USER)):
+                yield place
 
     def named(self, text: str) -> str:
         """A path as a settings file writes it."""
-        path = text.strip().strip("\"'")
+        path = re.sub(r"\$\{(\w+)\}", lambda found: self.environment.get(found[1], found[0]), text.strip())
         return str(self.home / path[2:]) if path.startswith(("~/", "~\\")) else path
 
 
-def _lines(place: Path) -> Iterator[str]:
-    """The lines of a settings file, without comments; none where it cannot be read."""
+_OF_A_USER = ("~", "{config}", "{appdata}")
+
+
+def _text(place: Path) -> str:
+    """A settings file; nothing where it cannot be read."""
     try:
         if not place.is_file():
-            return
+            return ""
         with place.open("rb") as file:
             content = file.read(MAX_SETTINGS)
     except (OSError, ValueError):
-        return
-    for line in content.decode("utf-8", "replace").splitlines():
-        text = line.strip()
-        if text and len(text) <= MAX_LINE and not text.startswith(("#", ";", "//")):
-            yield text
+        return ""
+    return content.decode("utf-8-sig", "replace")
 
 
 @dataclass(frozen=True)
@@ -93,17 +125,20 @@ class SwitchedOff:
     client: str
     what: str
     where: str  # "the environment", or a file
+    hosts: tuple[str, ...] = ()  # hosts, or URLs, whose certificates alone it does not verify; none: all
 
 
 def switched_off(machine: Machine) -> tuple[SwitchedOff, ...]:
-    found = (_switched(row, machine) for row in table(machine.platform).switches)
-    return tuple(each for each in found if each is not None)
+    return tuple(off for row in table(machine.platform).switches for off in _switched(row, machine))
 
 
-def _switched(row: SwitchRow, machine: Machine) -> SwitchedOff | None:
-    if row.off is not None:
-        value = machine.environment.get(row.variable)
-        off = value is not None and row.off.fullmatch(value.strip())
-        return SwitchedOff(row.client, row.what, "the environment") if off else None
-    found = machine.setting(row.files, row.line) if row.line is not None else None
-    return SwitchedOff(row.client, row.what, str(found[0])) if found else None
+def _switched(row: SwitchRow, machine: Machine) -> Iterator[SwitchedOff]:
+    said: dict[str, tuple[str, str]] = {}
+    if row.setting is not None:
+        said = {of: (str(place), value) for of, (place, value) in machine.settings(row.setting).items()}
+    elif (set_ := machine.variable(row.variable)) is not None:
+        said = {"": ("the environment", set_)}
+    for of, (where, value) in said.items():
+        hosts = tuple(value.split()) if row.hosts else (of,) if of else ()
+        if hosts if row.hosts else row.off.fullmatch(value.strip()):
+            yield SwitchedOff(row.client, row.what, where, hosts)

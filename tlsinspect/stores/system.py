@@ -46,6 +46,14 @@ def openssl_folder() -> Held | None:
     return held if held.certificates else None
 
 
+def libcurl_folder(platform: str, root: Path) -> Held | None:
+    """The folder that libcurl reads beside a file, where it was built to read one."""
+    for mark, folder in table(platform).libcurl.items():
+        if exists(root / mark.removeprefix("/")):
+            return read_folders(str(root / folder.removeprefix("/")))
+    return None
+
+
 def from_windows(store: str, enumerate_: Callable[[str], Rows] | None = None) -> Held:
     """A store of Windows, the machine's and the user's together."""
     ask = enumerate_ or getattr(ssl, "enum_certificates", None)

@@ -2,12 +2,24 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from tlsinspect.evidence.truststores import Client, Unions
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """A key in settings files."""
+
+    files: tuple[str, ...]
+    form: str  # of `formats.FORMATS`
+    section: str
+    key: str
+    named: str  # the variable that names a file in the place of the user's own
 
 
 @dataclass(frozen=True)
@@ -18,8 +30,7 @@ class StoreRow:
     system: bool
     find: str  # how it is found, where nothing names it
     variable: str
-    files: tuple[str, ...]
-    line: re.Pattern[str] | None
+    setting: SettingRow | None
     folder: bool
     either: bool
 
@@ -31,9 +42,9 @@ class SwitchRow:
     client: str
     what: str
     variable: str
-    off: re.Pattern[str] | None
-    files: tuple[str, ...]
-    line: re.Pattern[str] | None
+    setting: SettingRow | None
+    off: re.Pattern[str]
+    hosts: bool  # its value is a list of hosts, for which alone it counts
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Table:
     unions: Unions
     switches: tuple[SwitchRow, ...]
     bundles: tuple[str, ...]
+    libcurl: Mapping[str, str]  # a file that tells a kind of system, and the folder its libcurl was built with
     keychains: tuple[str, ...]
     shipped: tuple[str, ...]  # files, or keychains, of the system's makers
 
@@ -64,6 +76,7 @@ def table(platform: str) -> Table:
         unions={name: tuple(map(tuple, choices)) for name, choices in raw["union"].items()},
         switches=tuple(map(_switch, raw["switch"])),
         bundles=tuple(raw["linux"]["bundles"]),
+        libcurl=raw.get(platform, {}).get("libcurl", {}),
         keychains=tuple(raw["darwin"]["keychains"]),
         shipped=tuple(raw.get(platform, {}).get("shipped", ())),
     )
@@ -77,8 +90,7 @@ def _store(row: dict[str, Any]) -> StoreRow:
         system=row.get("system", False),
         find=row.get("find", ""),
         variable=row.get("variable", ""),
-        files=tuple(row.get("files", ())),
-        line=_pattern(row.get("line")),
+        setting=_setting(row),
         folder=row.get("folder", False),
         either=row.get("either", False),
     )
@@ -89,11 +101,13 @@ def _switch(row: dict[str, Any]) -> SwitchRow:
         client=row["client"],
         what=row["what"],
         variable=row.get("variable", ""),
-        off=_pattern(row.get("off")),
-        files=tuple(row.get("files", ())),
-        line=_pattern(row.get("line")),
+        setting=_setting(row),
+        off=re.compile(row.get("off", ""), re.IGNORECASE),
+        hosts=row.get("hosts", False),
     )
 
 
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    return None if text is None else re.compile(text, re.IGNORECASE)
+def _setting(row: dict[str, Any]) -> SettingRow | None:
+    if "files" not in row:
+        return None
+    return SettingRow(tuple(row["files"]), row["form"], row.get("section", ""), row["key"], row.get("named", ""))
