@@ -246,7 +246,7 @@ def test_what_is_let_through_is_quick(pattern: str) -> None:
     begun = time.process_time()
     for piece in ("a", "ab", "x", "abc", "!"):
         expression.fullmatch((piece * LONGEST)[:LONGEST])
-    assert time.process_time() - begun < 0.1
+    assert time.process_time() - begun < 1  # of CPU; the slow ones take minutes
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_file_as_full_as_may_be_is_quick(pattern: str, tmp_path: Path) -> None
     chain = (Certificate(issued.ders[0]),)
     begun = time.process_time()
     assert attribute(chain, trust) is None
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 10  # of CPU; without the budget it is half an hour
 
 
 @pytest.mark.parametrize(
