@@ -92,7 +92,7 @@ class Run:
         gatherer = Gatherer(self.trust, self.shelf, self._bounds(self.started), self.files)
         try:
             await together((self._observe_all(), *self._beside(gatherer)), self.shelf.defects)
-            await together((self._gather(gatherer), self._ask_local()), self.shelf.defects)
+            await together((self._gather(gatherer),), self.shelf.defects)
         except asyncio.CancelledError:
             self.interrupted = True
             raise
@@ -111,7 +111,7 @@ class Run:
 
     async def _gather(self, gatherer: Gatherer) -> None:
         sightings = await gatherer.gather(self._observed())
-        last = [self._read_stores(sightings)]
+        last = [self._read_stores(sightings), self._ask_local(sightings)]
         if self.options["probe"]:
             last += [self._probe(s) for s in _representatives(sightings)]
         if not self.options["offline"]:
@@ -124,14 +124,14 @@ class Run:
                 async with asyncio.timeout(STORES_SECONDS):
                     self.stores = await apart(read_stores, "trust stores")
 
-    async def _ask_local(self) -> None:
-        """What is known nearby of the places that were connected to."""
-        seen = [s for ways in self.seen.values() for each in ways.values() for s in each]
-        self.listeners = await listeners_at(peer for s in seen if (peer := peer_of(s.connections)) is not None)
+    async def _ask_local(self, sightings: Sequence[Sighting]) -> None:
+        """What is known nearby of the places that were connected to: who answers here, where it is not proven who does;
+        and, where wanted, what Google's addresses are called."""
+        doubtful = (peer_of(s.seen.connections) for s in sightings if not s.proven)
+        self.listeners = await listeners_at(peer for peer in doubtful if peer is not None)
         if self.options["reverse_dns"]:
-            google = {e.host for e in self.profile.endpoints if e.authority is Authority.GOOGLE}
-            direct = (s.address for s in seen if s.address and s.route.proxy is None and s.host in google)
-            self.reverse_names = await reverse_names(direct)
+            google = (s.seen for s in sightings if s.endpoint.authority is Authority.GOOGLE)
+            self.reverse_names = await reverse_names(s.address for s in google if s.address and s.route.proxy is None)
 
     async def _observe_all(self) -> None:
         gate, progress = asyncio.Semaphore(self.options["concurrency"]), self.options["progress"]
