@@ -6,11 +6,10 @@ as a whole.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from datetime import datetime
+from typing import Any, Unpack
 
 from tlsinspect.cache import Cache
 from tlsinspect.certificate import text_of
@@ -54,7 +53,8 @@ from tlsinspect.observe.attempt import Settings, observe
 from tlsinspect.observe.probes import probe
 from tlsinspect.observe.route import Proxy, Routing, Ways, read_resolve
 from tlsinspect.observe.routing import configured, routing
-from tlsinspect.observe.slices import read_slices, slices_of
+from tlsinspect.observe.slices import slices_of
+from tlsinspect.options import Options, checked
 from tlsinspect.stores import read_stores
 from tlsinspect.trust import Anchors, Trust, read_authority
 from tlsinspect.version import __version__
@@ -74,7 +74,7 @@ class Run:
     settings: Settings
     shelf: Shelf
     port80: Port80
-    options: "Options" = field(repr=False)  # a proxy's URL may hold a password
+    options: Options = field(repr=False)  # a proxy's URL may hold a password
     files: Mapping[str, Anchors] = field(default_factory=dict)  # the authorities that endpoints name, by path
     compared: Sequence[Proxy] = ()  # what the direct way is compared with
     seen: dict[Endpoint, dict[int, list[Observation]]] = field(default_factory=dict)  # by the number of the way
@@ -255,84 +255,9 @@ class Run:
         )
 
 
-class Options(TypedDict, total=False):
-    """How to scan. All are optional; DEFAULTS holds what counts otherwise.
-
-    profile: a shipped profile's name or a TOML file, where no targets are named.
-    trust: what to judge by; None is the data of this release, a path is read as `Trust.load` reads it.
-    interceptors: a file with interceptors of your own, in the form of trust/interceptors.toml; its rows come first.
-    proxy: ``auto`` takes the environment's proxies or else the system's, ``system`` the system's, ``none`` goes
-        straight, ``pac:FILE`` or ``pac:URL`` asks a script, ``wpad`` looks for one on this network; else a proxy's URL.
-    resolve: ``HOST:PORT:ADDRESS[:PORT]``, as for curl.
-    compare_routes: ask every endpoint directly and through each configured proxy.
-    timeout: seconds for each attempt as a whole. repeat: attempts for each endpoint. concurrency: attempts at a time.
-    slices: other ways of asking each endpoint, by name: see `observe.slices.SLICES`, or ``all``.
-    probe: ask what only an interceptor answers, once for each route and interceptor; what it costs: `observe.probes`.
-    control: other hosts to compare with. inspected: hosts that are known to be inspected here: where one is not,
-    inspection is off, and that others are genuine proves no exemption.
-    witness: ask OpenSSL and certvalidator for a second opinion on each path: findings, never a vote.
-    offline: ask nobody for revocation lists, answers, missing authorities or the time; what earlier runs kept counts.
-    cache: whether what was fetched is kept on disk for later runs.
-    time_service: whether Google's signed time service may be asked.
-    reverse_dns: ask for the reverse names of the addresses that Google's hosts led to: hints, never a vote.
-    allow_private_fetch: whether addresses named by certificates may lead to private networks: for laboratories.
-    at: judge as if it were this moment, an aware datetime; None is now.
-    progress: called with (finished, all) endpoints. clock: what to take for the local clock.
-    """
-
-    profile: str
-    trust: Trust | str | Path | None
-    interceptors: str | Path | None
-    proxy: str
-    compare_routes: bool
-    resolve: Iterable[str]
-    timeout: float
-    concurrency: int
-    repeat: int
-    slices: Iterable[str]
-    probe: bool
-    control: Sequence[str]
-    inspected: Sequence[str]
-    witness: bool
-    offline: bool
-    cache: bool
-    time_service: bool
-    reverse_dns: bool
-    allow_private_fetch: bool
-    at: datetime | None
-    progress: Callable[[int, int], None]
-    clock: Callable[[], datetime]
-
-
-DEFAULTS: Options = {
-    "profile": "gwsmo",
-    "trust": None,
-    "interceptors": None,
-    "proxy": "auto",
-    "compare_routes": False,
-    "resolve": (),
-    "timeout": 15.0,
-    "concurrency": 32,
-    "repeat": 1,
-    "slices": (),
-    "probe": False,
-    "control": (),
-    "inspected": (),
-    "witness": False,
-    "offline": False,
-    "cache": True,
-    "time_service": True,
-    "reverse_dns": False,
-    "allow_private_fetch": False,
-    "at": None,
-    "progress": lambda _done, _all: None,
-    "clock": lambda: datetime.now(UTC),
-}
-
-
 def prepare(targets: Sequence[str] | None = None, **given: Unpack[Options]) -> Run:
     """Check every argument and read every file before anything goes out. Raises UsageError, TrustDataError."""
-    options = _checked(targets, given)
+    options = checked(targets, given)
     trust = options["trust"]
     if not isinstance(trust, Trust):
         trust = Trust.default() if trust is None else Trust.load(trust)
@@ -371,26 +296,6 @@ def _compared(profile: Profile, proxy: str) -> tuple[Proxy, ...]:
     if not found:
         raise UsageError("there is no proxy to compare the direct way with: name one with --proxy")
     return found
-
-
-def _checked(targets: object, given: Options) -> Options:
-    """All options, with their defaults. Raises UsageError, and TypeError as Python does for a name nobody knows."""
-    unknown = sorted(set(given) - set(DEFAULTS))
-    if unknown:
-        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
-    options: Options = {**DEFAULTS, **given}
-    if isinstance(targets, str):
-        raise UsageError("targets must be a list of hosts; for one host, a list with it")
-    if not 0 < options["timeout"] <= 3600:
-        raise UsageError("timeout must be more than 0 and at most 3600 seconds (--timeout)")
-    if not 1 <= options["concurrency"] <= 1000 or not 1 <= options["repeat"] <= 1000:
-        raise UsageError("concurrency and repeat must be between 1 and 1000 (--concurrency, --repeat)")
-    at = options["at"]
-    if at is not None and at.tzinfo is None:
-        raise UsageError("at must be an aware datetime: 12:00 in which time zone?")
-    options["at"] = at and at.astimezone(UTC)
-    options["slices"] = read_slices(options["slices"])
-    return options
 
 
 def scan(targets: Sequence[str] | None = None, **options: Unpack[Options]) -> Report:
