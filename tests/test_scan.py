@@ -30,6 +30,8 @@ from tests.test_observe import (
 )
 from tlsinspect.conductor import execute, scan, scan_async
 from tlsinspect.evidence.truststores import Stores
+from tlsinspect.gather.port80 import OPEN
+from tlsinspect.http1 import Head
 from tlsinspect.lab.pki import (
     Authority,
     Issued,
@@ -45,6 +47,8 @@ from tlsinspect.lab.pki import (
     zscaler,
 )
 from tlsinspect.model import Assessment, Report
+from tlsinspect.observe.plain import PlainAnswer
+from tlsinspect.reachability import closed_sign
 
 __all__ = ["_no_names_are_looked_up"]  # a fixture for every test here too
 
@@ -635,3 +639,31 @@ def test_a_host_that_is_in_order_beside_one_that_is_not(lab: Lab) -> None:
         found = by_host(look(lab, {OTHER: peer, **servers}))
     assert how(found[OTHER]) == ("unreachable", "tls", "reset")
     assert how(found[GENUINE]) == ("genuine", None, None)
+
+
+# -- whether a network is open ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "body", "sign"),
+    [
+        (204, "", b"", ""),
+        (200, "", b"", ""),
+        (200, "", b"\n", ""),
+        (200, "", b"<html>sign in", "an answer with status 200 where 204 is due"),
+        (511, "", b"", "an answer with status 511 (RFC 6585)"),
+        (302, "http://login.hotel.test/?mac=1", b"", "a redirect to login.hotel.test"),
+        (302, "https://www.gstatic.com/generate_204", b"", ""),
+        (403, "", b"blocked", ""),
+        (503, "", b"later", ""),
+    ],
+)
+def test_how_a_portal_shows_itself_where_204_is_due(
+    lab: Lab, status: int, location: str, body: bytes, sign: str
+) -> None:
+    head = Head(status, (("location", location),) if location else ())
+    assert closed_sign(OPEN, PlainAnswer(head, body), lab.trust) == sign
+
+
+def test_who_does_not_answer_is_no_portal(lab: Lab) -> None:
+    assert closed_sign(OPEN, PlainAnswer(), lab.trust) == ""

@@ -116,6 +116,8 @@ class Run:
             last += [self._probe(s) for s in _representatives(sightings)]
         if not self.options["offline"]:
             last += [self._ask_second(gatherer, sightings), self.port80.ask_named(sightings)]
+            if any(s.endpoint.authority is Authority.GOOGLE and not s.proven for s in sightings):
+                last.append(self.port80.ask_whether_open())
         await together(last, self.shelf.defects)
 
     async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
@@ -218,7 +220,8 @@ class Run:
         found = self.port80.reached
         rows = dict.fromkeys((*self.profile.endpoints, *found))  # the profile's in its order, then the others
         reached = tuple(found[e] for e in rows if e in found)
-        portal = next((f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal and r.listed), "")
+        listed = (f"{r.endpoint.host}: {r.sentence}" for r in reached if r.portal and r.listed)
+        portal = next(listed, self.port80.portal)
         context = Context(
             self.trust,
             self._bounds(finished),

@@ -32,6 +32,17 @@ def reached_by(endpoint: Endpoint, fetch: Fetch, *, signed: bool) -> Reachabilit
     )
 
 
+def closed_sign(endpoint: Endpoint, answer: PlainAnswer, trust: Trust) -> str:
+    """How a captive portal shows itself where status 204 is due, or "" (as Chromium asks: captive_portal_detector.cc).
+    A refusal or an error says nothing."""
+    head = answer.head
+    if head is None:
+        return ""
+    due = head.status == 204 or len(answer.body) <= 1
+    other = f"an answer with status {head.status} where 204 is due" if 200 <= head.status < 300 and not due else ""
+    return portal_sign(endpoint, head, trust) or other
+
+
 _SIGNED = "an object a Google key signed"
 _NOT_THAT = (Reach.NOT_PKI, "not the object asked for")
 _BY_OUTCOME = {

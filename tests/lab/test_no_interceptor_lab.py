@@ -221,6 +221,18 @@ def test_a_portal_that_keeps_tls_shut(
     assert all(shows_no_certificate(result, host) for host in TLS_HOSTS)
 
 
+@pytest.mark.usefixtures("portal")
+def test_a_portal_is_asked_for_where_no_row_on_port_80_would_show_it(scan_as_google: Command) -> None:
+    result = scan_as_google("mail.google.com")
+    assert result.verdicts == {"mail.google.com": "captive-portal"}
+    assert "connectivitycheck.gstatic.com" in result.conclusions["portal-on-network"]["values"]["portal"]
+
+
+def test_nobody_is_asked_for_a_portal_where_all_is_proven(scan_as_google: Command, port80: Port80) -> None:
+    assert scan_as_google("mail.google.com").verdicts == {"mail.google.com": "genuine"}
+    assert not port80.requests("connectivitycheck.gstatic.com")
+
+
 def test_a_portal_on_port_80_alone_changes_nothing_that_is_proven(
     scan_as_google: Command, network: Network, port80: Port80, front: int
 ) -> None:

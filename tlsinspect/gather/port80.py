@@ -8,14 +8,17 @@ from tlsinspect.fetch import Limits
 from tlsinspect.gather.named import current_hosts, named_hosts
 from tlsinspect.gather.shelf import Shelf
 from tlsinspect.gather.together import together
-from tlsinspect.model import Endpoint, FetchOutcome, Reachability, Reason
+from tlsinspect.model import Authority, Endpoint, FetchOutcome, Reachability, Reason, Row
 from tlsinspect.observe.attempt import Settings
 from tlsinspect.observe.plain import ask_plainly
 from tlsinspect.observe.route import Routing
-from tlsinspect.reachability import reachability, reached_by
+from tlsinspect.reachability import closed_sign, reachability, reached_by
 from tlsinspect.trust import Trust
 
 PATIENCE = Limits().seconds
+# Answers 204 and nothing else where a network is open.
+_OPEN = Row(url="http://connectivitycheck.gstatic.com/generate_204", purpose="Captive portal", required=False)
+OPEN = Endpoint("connectivitycheck.gstatic.com", 80, False, Authority.GOOGLE, (_OPEN,))
 
 
 @dataclass
@@ -28,12 +31,19 @@ class Port80:
     shelf: Shelf
     allow_private: bool = False  # go where certificates lead, whatever the address
     reached: dict[Endpoint, Reachability] = field(default_factory=dict)
+    portal: str = ""  # how a captive portal showed itself when it was asked for
 
     async def ask_listed(self, endpoint: Endpoint) -> None:
         """Ask a row of the profile, wherever its name leads: that is what is to be found out."""
         answer = await self._ask(endpoint, self.settings)
         if answer is not None:
             self.reached[endpoint] = answer
+
+    async def ask_whether_open(self) -> None:
+        """Ask what browsers ask to find out whether somebody has to sign in first."""
+        ways = await self.routing.ways(OPEN.host, OPEN.tls)
+        said = closed_sign(OPEN, await ask_plainly(OPEN, ways, self.settings), self.trust)
+        self.portal = f"{OPEN.host}: {said}" if said else ""
 
     async def ask_early(self, listed: Iterable[Endpoint]) -> None:
         """Ask the revocation hosts of today while the handshakes are waited for: afterwards it would cost time."""
