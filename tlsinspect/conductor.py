@@ -121,7 +121,7 @@ class Run:
         await together(last, self.shelf.defects)
 
     async def _read_stores(self, sightings: Sequence[Sighting]) -> None:
-        if any(s.path is not None and s.path.foreign for s in sightings):
+        if any(s.foreign_path is not None for s in sightings):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STORES_SECONDS):
                     self.stores = await apart(read_stores, "trust stores")

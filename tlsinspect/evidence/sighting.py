@@ -52,6 +52,11 @@ class Sighting:
         return self.path if self.path is not None and self.path.certificates else None
 
     @property
+    def foreign_path(self) -> Path | None:
+        """The path, where nobody public signed."""
+        return self.path if self.path is not None and self.path.foreign else None
+
+    @property
     def pairs(self) -> list[tuple[Certificate, Certificate]]:
         """Each certificate of a proven path below its anchor, and its issuer."""
         return list(pairwise(self.path.certificates)) if self.path is not None and self.proven else []

@@ -87,13 +87,13 @@ def _roots(
 ) -> tuple[InterceptingRoot, ...]:
     """Who stands behind the hosts that are intercepted."""
     found = [
-        (s.endpoint.host, s.path, a.attribution.id if a.attribution else None)
+        (s.endpoint.host, path, a.attribution.id if a.attribution else None)
         for a, each in zip(assessments, sightings, strict=True)
         if a.verdict is Verdict.INTERCEPTED
         for s in each
-        if s.path is not None and s.path.foreign
+        if (path := s.foreign_path) is not None
     ]
-    foreign = [s.path for each in sightings for s in each if s.path is not None and s.path.foreign]
+    foreign = [path for each in sightings for s in each if (path := s.foreign_path) is not None]
     return intercepting_roots(found, context.stores, foreign)
 
 
@@ -114,15 +114,15 @@ def _foreign(sightings: Sequence[Sighting], trust: Trust) -> list[Foreign]:
     return [
         Foreign(
             s.endpoint.host,
-            s.path.signing_keys,
-            s.path.leaf.spki_sha256,
-            issuer_of(s.path.leaf),
-            complete=s.path.complete,
-            claimed=claim(s, s.path, trust) in (Claim.CLAIMED, Claim.CN_ONLY),
+            path.signing_keys,
+            path.leaf.spki_sha256,
+            issuer_of(path.leaf),
+            complete=path.complete,
+            claimed=claim(s, path, trust) in (Claim.CLAIMED, Claim.CN_ONLY),
             held=s.seen.tls is not None and s.seen.tls.completed,
         )
         for s in sightings
-        if s.path is not None and s.path.foreign
+        if (path := s.foreign_path) is not None
     ]
 
 

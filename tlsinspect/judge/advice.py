@@ -114,9 +114,9 @@ def is_well(assessment: Assessment) -> bool:
     """Genuine, or inspected where that is expected. Of a host that was only to be compared with nothing is asked."""
     if assessment.rule in INCIDENTS:
         return False
-    compared = not assessment.endpoint.required and assessment.endpoint.expectation != "exempt"
-    inspected = assessment.verdict is Verdict.INTERCEPTED and assessment.endpoint.expectation != "exempt"
-    return assessment.verdict is Verdict.GENUINE or inspected or compared
+    if assessment.verdict is Verdict.GENUINE or assessment.endpoint.expectation == "exempt":
+        return assessment.verdict is Verdict.GENUINE
+    return assessment.verdict is Verdict.INTERCEPTED or not assessment.endpoint.required
 
 
 def _remedies(bad: Iterable[Assessment]) -> Iterator[Advice]:

@@ -26,12 +26,11 @@ class Slice:
 
 
 USUAL = Slice()
-NO_SNI = Slice(Asked.NO_SNI, server_name=None)
 SLICES: dict[str, tuple[Slice, ...]] = {
     "addresses": (),  # as many as the name resolves to
     "protocols": (Slice(Asked.TLS_1_2, (TLS_1_2,)), Slice(Asked.TLS_1_3, (TLS_1_3,))),
     "keys": (Slice(Asked.RSA, (RSA,)), Slice(Asked.ECDSA, (ECDSA,))),
-    "sni": (NO_SNI,),
+    "sni": (Slice(Asked.NO_SNI, server_name=None),),
     "alpn": (Slice(Asked.H2, (H2,)),),
 }
 _ADDRESS = "address "
