@@ -249,6 +249,44 @@ class Failure:
     detail: str = ""
 
 
+class LogKind(StrEnum):
+    """The two ways in which Google's sync tools write their logs."""
+
+    TRACE = "trace"
+    AUTHORISATION = "authorisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What a log says of one failure: text, which anybody can have written. Numbers are unsigned, as printed."""
+
+    file: str  # as it was named; - for standard input
+    line: int  # where it begins, from 1
+    kind: LogKind
+    time: datetime | None = None  # of its first line
+    zone: bool = True  # whether the log prints one; without, its clock is read as UTC
+    product: str = ""  # id of a row of logs/products.toml
+    version: str = ""
+    system: str = ""  # the version of Windows, as printed
+    thread: str = ""
+    status: int | None = None  # WINHTTP_CALLBACK_STATUS_*
+    flags: int | None = None  # WINHTTP_CALLBACK_STATUS_FLAG_*
+    code: int | None = None  # of Win32, or an HRESULT
+    api: str = ""  # the function that failed
+    http_status: int | None = None
+    via: str = ""  # how it was tried, as printed: WinHTTP proxy
+    retry: str = ""  # how it was to be tried next, as printed
+    subject: tuple[str, ...] = ()  # of the certificate: values alone, in the order of the name
+    issuer: tuple[str, ...] = ()
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    whole: bool = False  # a certificate is there, and nothing of it is missing or stands twice
+    address: str | None = None  # where the connection went
+    port: int | None = None
+    name: str = ""  # of the address, as printed: a reverse name, or the machine's own
+    message: str = ""  # the line that says it, where nothing above does
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One attempt at one endpoint: facts only."""
@@ -272,6 +310,7 @@ class Observation:
     control: bool | None = None  # another server name got a certificate on the same path
     first_bytes: bytes | None = None  # what came instead of TLS, at most 4 kB
     http: HttpAnswer | None = None
+    logged: Logged | None = None  # where a log is all there is
     failure: Failure | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
 
@@ -550,6 +589,7 @@ class Classification:
     redacted: bool = False
 
 
+LOG_NOTE = "Read from text, which anybody can write: hints, never proof."
 NOTE = "Measured as this process: per-application rules may treat other programs differently."
 
 
@@ -599,6 +639,73 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     redacted: bool = False
     note: str = "Measured as this process and user: others may have other variables, settings and stores."
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file of a log, and what came of it."""
+
+    name: str
+    octets: int  # read, unpacked
+    lines: int
+    failures: int  # reported, whatever their time
+    kinds: tuple[LogKind, ...] = ()
+    encoding: str = ""  # of its first octets: utf-8, utf-16-le …
+    product: str = ""
+    version: str = ""
+    system: str = ""
+    first: datetime | None = None  # of its dated lines
+    last: datetime | None = None
+    problem: str = ""  # why it, or the rest of it, could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How many, in equal steps of time."""
+
+    start: datetime
+    step: int  # seconds
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """Failures that are alike, however many."""
+
+    assessment: Assessment  # of the first of them
+    count: int
+    first: datetime | None = None
+    last: datetime | None = None
+    products: dict[str, int] = field(default_factory=dict)  # by id; empty for a log that does not say
+    destinations: dict[str, int] = field(default_factory=dict)  # address:port, most frequent first
+    timeline: Timeline | None = None  # in the steps of the report's
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """What logs say, summed up: what `tlsinspect log --format json` writes."""
+
+    schema_version: int
+    tool: str
+    made: datetime
+    trust: TrustFacts
+    files: tuple[LogFile, ...]
+    failures: int  # in the time that was asked for: the sum of the groups
+    groups: tuple[LogGroup, ...]  # worst first, then most frequent
+    verdicts: dict[str, int] = field(default_factory=dict)
+    products: dict[str, int] = field(default_factory=dict)
+    destinations: dict[str, int] = field(default_factory=dict)
+    hosts: dict[str, int] = field(default_factory=dict)
+    timeline: Timeline | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    conclusions: tuple[Finding, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    commands: tuple[str, ...] = ()  # to be run on that machine: they turn the hints into proof
+    ticket: str = ""
+    interrupted: bool = False
+    redacted: bool = False
+    note: str = LOG_NOTE
 
 
 @dataclass(frozen=True, slots=True)
