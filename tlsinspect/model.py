@@ -284,6 +284,7 @@ class Logged:
     address: str | None = None  # where the connection went
     port: int | None = None
     name: str = ""  # of the address, as printed: a reverse name, or the machine's own
+    host: str = ""  # of a URL that the message names
     message: str = ""  # the line that says it, where nothing above does
 
 
