@@ -62,7 +62,7 @@ class _Telling:
     """Who said first that something failed, and when."""
 
     place: str
-    time: datetime | None
+    time: datetime
 
 
 class Assembler:
@@ -273,7 +273,5 @@ def _says_nothing(logged: Logged) -> bool:
     return known is not None and known.means == "none"
 
 
-def _apart(one: datetime | None, other: datetime | None) -> timedelta:
-    return abs(other - one) if one is not None and other is not None else timedelta(0)
-
-
+def _apart(one: datetime, other: datetime) -> timedelta:
+    return abs(other - one)

@@ -32,10 +32,10 @@ _AUTHORISATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line with a time. `time` is None where the digits make no date."""
+    """A line with a time."""
 
     kind: LogKind
-    time: datetime | None
+    time: datetime
     zone: bool
     thread: str
     level: str
@@ -45,16 +45,18 @@ class Line:
 
 
 def dated(text: str) -> Line | None:
-    """The line, where it is one that begins a message."""
+    """The line, where it is one that begins a message. Digits that make no date are no time."""
     found = _TRACE.fullmatch(text)
     if found is not None:
+        time = _time(found["time"])
         thread, level, module, place, message = found.group("thread", "level", "module", "place", "message")
-        return Line(LogKind.TRACE, _time(found["time"]), True, thread.lower(), level, module, place, message)
+        return Line(LogKind.TRACE, time, True, thread.lower(), level, module, place, message) if time else None
     found = _AUTHORISATION.fullmatch(text)
-    if found is None:
+    time = _time(found["time"]) if found is not None else None
+    if found is None or time is None:
         return None
-    time, zone, level, place, message = found.group("time", "zone", "level", "place", "message")
-    return Line(LogKind.AUTHORISATION, _time(time), zone is not None, "", level, "", place, message)
+    zone, level, place, message = found.group("zone", "level", "place", "message")
+    return Line(LogKind.AUTHORISATION, time, zone is not None, "", level, "", place, message)
 
 
 def _time(text: str) -> datetime | None:
