@@ -143,7 +143,7 @@ def test_a_line_that_is_missing_is_not_made_up(kind: LogKind) -> None:
 
 
 def assert_less(found: Logged, whole: Logged) -> None:
-    """All that is said is said of the whole as well. Whose name it is may be lost with a heading; then it is not whole."""
+    """All that is said is said of the whole as well. A name may be lost with its heading; then it is not whole."""
     assert set(found.subject) | set(found.issuer) <= set(whole.subject) | set(whole.issuer)
     if found.whole:
         assert set(found.subject) <= set(whole.subject)
