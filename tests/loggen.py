@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 from tlsinspect.model import Logged, LogKind
 
@@ -364,6 +365,15 @@ def _with_chatter(message: Message, incident: Incident, times: int, chance: rand
             # Only lines with a time: one without belongs to nobody that could be told.
             lines[place:place] = chatter(incident.time, chance, thread="ffff", module=incident.module)[:1]
     return lines
+
+
+def examples(shared: Path) -> list[list[str]]:
+    """The two examples of Google's help page, line by line: of an authorisation log, and of a trace."""
+    (page, *_) = (shared / "seeds").glob("002_*.txt")
+    lines = page.read_text(encoding="utf-8").splitlines()
+    begins = [n for n, line in enumerate(lines) if "onnection failure. S" in line]
+    assert len(begins) == 2
+    return [lines[n : next(m for m in range(n, len(lines)) if "destination details" in lines[m]) + 1] for n in begins]
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """What the lines of a log come to, put together by thread: every failure the tools can write, read back."""
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from tests.conftest import shared_data
 from tests.loggen import (
     CERTIFICATES,
     EVERY_FLAGS,
@@ -14,8 +17,10 @@ from tests.loggen import (
     MODULES,
     SYSTEM,
     VERSION,
+    Certificate,
     Incident,
     at,
+    examples,
     head,
     hostile,
     log,
@@ -41,6 +46,37 @@ def told(lines: Iterable[str], origin: Origin | None = None) -> list[Logged]:
     """Every try, without its line, in the order of their beginning."""
     tries = sorted((each for failure in failures(lines, origin) for each in failure), key=lambda each: each.line)
     return [replace(each, line=0) for each in tries]
+
+
+def test_what_is_made_is_what_the_tools_write() -> None:
+    """The two examples of Google's help page, but for the words after the name of a flag."""
+    authorisation = Incident(
+        datetime(2022, 9, 21, 3, 59, 46, tzinfo=UTC),
+        LogKind.AUTHORISATION,
+        flags=0x1,
+        certificate=Certificate(
+            ("US", "California", "Mountain View", "Google Inc", "*.googleapis.com"),
+            ("US", "Google Inc", "Google Internet Authority G2"),
+            datetime(2017, 9, 13, 17, 23, 55, tzinfo=UTC),
+            datetime(2017, 12, 6, 17, 10, tzinfo=UTC),
+        ),
+        retry="direct (without proxy)",
+        went_to=("216.58.194.170", 443, "sfo07s13-in-f170.1e100.net"),
+    )
+    dates = (datetime(2016, 9, 20, 4, 8, 45, tzinfo=UTC), datetime(2022, 9, 20, 4, 8, 45, tzinfo=UTC))
+    trace = Incident(
+        datetime(2017, 9, 21, 7, 10, 4, 356_000, tzinfo=UTC),
+        flags=0x9,
+        certificate=replace(FIDDLER, not_before=dates[0], not_after=dates[1]),
+        went_to=("127.0.0.1", 8888, "COMPUTERNAME"),
+    )
+    for incident, example in zip((authorisation, trace), examples(shared_data("..")), strict=True):
+        assert [_named(line) for line in log([incident]).lines] == [_named(line) for line in example]
+
+
+def _named(line: str) -> str:
+    """Without what a flag means in words."""
+    return re.sub(r"(WINHTTP_CALLBACK_STATUS_FLAG_\w+):.*", r"\1", line)
 
 
 @pytest.mark.parametrize("kind", KINDS)
