@@ -41,6 +41,7 @@ def of_nobody(rule: Rule | LogRule) -> Case:
 
 
 INTERCEPTED = next(rule for rule in RULES if rule.id == "intercepted")
+EVERY_RULE: tuple[Rule | LogRule, ...] = (*RULES, UNDESCRIBED, *LOG_RULES)
 
 
 # -- the data --------------------------------------------------------------------------------------------------------
@@ -48,7 +49,7 @@ INTERCEPTED = next(rule for rule in RULES if rule.id == "intercepted")
 
 def test_every_condition_is_one_that_is_known_and_can_hold() -> None:
     known = {
-        "rule": {rule.id for rule in (*RULES, UNDESCRIBED, *LOG_RULES)},
+        "rule": {rule.id for rule in EVERY_RULE},
         "verdict": set(map(str, Verdict)),
         "kind": {row["kind"] for row in CATALOGUE},
         "product": {row["id"] for row in CATALOGUE},
@@ -66,7 +67,7 @@ def test_every_condition_is_one_that_is_known_and_can_hold() -> None:
 
 def test_every_row_is_reached() -> None:
     """A row behind a more general one would never be read."""
-    reached = {remedy_for(of_nobody(rule)).text for rule in (*RULES, UNDESCRIBED, *LOG_RULES)}
+    reached = {remedy_for(of_nobody(rule)).text for rule in EVERY_RULE}
     reached |= {remedy_for(of_product(INTERCEPTED, row)).text for row in PRODUCTS}
     assert {row.text for row in remedies() if "client" not in row.when} == reached
 
