@@ -68,12 +68,14 @@ def _time(text: str) -> datetime | None:
 # -- what a message says ----------------------------------------------------------------------------------------------
 
 _NUMBER = r"0x[0-9A-Fa-f]{1,8}(?![0-9A-Fa-f])"
-_SECURE = re.compile(rf"Status: (?P<status>{_NUMBER})\.? ?(?:Status )?Info:? (?P<flags>{_NUMBER})")
+# These are printed with all of their eight digits: fewer at the end of a line are a number that was cut.
+_PRINTED = r"0x(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{1,7}(?!$))(?![0-9A-Fa-f])"
+_SECURE = re.compile(rf"Status: (?P<status>{_PRINTED})\.? ?(?:Status )?Info:? (?P<flags>{_PRINTED})")
 _API = re.compile(
     r"Error from API (?P<api>\w{1,64})(?: with (?P<via>[^.]{1,64}))?\.(?: Will try (?P<retry>[^.]{1,64})\.)?"
-    rf" ?Code: (?P<code>{_NUMBER})"
+    rf" ?Code: (?P<code>{_PRINTED})"
 )
-_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_NUMBER})")
+_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_PRINTED})")
 _DESTINATION = re.compile(
     r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})\]?:(?P<port>\d{1,5})"
     r"(?: \((?P<name>.{0,255}?)\))?\s*"
