@@ -16,13 +16,13 @@ from tlsinspect.model import LogKind
 
 _TRACE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\d\d:\d\d|Z)) (?P<thread>[0-9A-Fa-f]{1,8}) "
-    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512}) @ \d{1,9} "
+    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512} @ \d{1,9}) "
     r"\([^()]{0,128}\)> ?(?P<message>.*)",
     re.DOTALL,
 )
 _AUTHORISATION = re.compile(
     r"\[(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<zone>[+-]\d\d:\d\d|Z)?):(?P<level>[A-Z]{1,16}):"
-    r"(?P<place>[^()\]]{1,256})\(\d{1,9}\)\] ?(?P<message>.*)",
+    r"(?P<place>[^()\]]{1,256}\(\d{1,9}\))\] ?(?P<message>.*)",
     re.DOTALL,
 )
 
@@ -37,7 +37,7 @@ class Line:
     thread: str
     level: str
     module: str
-    place: str  # in the program
+    place: str  # the statement of the program that wrote it
     message: str
 
 
