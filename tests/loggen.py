@@ -12,7 +12,7 @@ import gzip
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 
 from tlsinspect.model import Logged, LogKind
@@ -84,7 +84,7 @@ class Incident:
     http_status: int | None = None  # in the place of a code
     thread: str = "1a20"
     module: str = "ClientMigration"
-    zone: timezone = timezone(timedelta(hours=-3))
+    zone: tzinfo = timezone(timedelta(hours=-3))
 
     @property
     def logged(self) -> Logged:
@@ -188,7 +188,7 @@ def _told(flags: int) -> tuple[str, ...]:
 
 def _printed(certificate: Certificate, between: str, zone: str) -> tuple[str, ...]:
     def moment(time: datetime) -> str:
-        return f"{time:%Y-%m-%d}{between}{time:%H:%M:%S}{zone}"
+        return time.replace(tzinfo=None).isoformat(between, "seconds") + zone
 
     return (
         "---Validity--",
@@ -221,14 +221,14 @@ def trace_line(
     module: str = "ClientMigration",
     place: str = "WinHttp::HandleCallback",
     number: int = 1,
-    zone: timezone = UTC,
+    zone: tzinfo = UTC,
 ) -> str:
     when = time.astimezone(zone).isoformat(timespec="milliseconds")
     return f"{when} {thread} {level}:{category} {module}!{place} @ {number} ()> {message}"
 
 
 def authorisation_line(time: datetime, message: str, *, level: str = "ERROR", number: int = 1) -> str:
-    return f"[{time:%Y-%m-%dT%H:%M:%S}:{level}:windows_http.cc({number})] {message}"
+    return f"[{time.replace(tzinfo=None).isoformat(timespec='seconds')}:{level}:windows_http.cc({number})] {message}"
 
 
 # -- the programs -----------------------------------------------------------------------------------------------------

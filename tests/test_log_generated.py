@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -198,6 +198,25 @@ def test_a_clock_far_off_is_seen_without_the_flag(tmp_path: Path, kind: LogKind,
         for n, flags in enumerate(others)
     ]
     assert set(verdicts(tmp_path, incidents)) == {Verdict.CLOCK_SKEWED}
+
+
+FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("time", [FIRST, at(0), LAST])
+@pytest.mark.parametrize("begin", [FIRST, GOOGLE.not_before, LAST])
+@pytest.mark.parametrize("end", [FIRST, GOOGLE.not_after, LAST])
+def test_dates_at_the_ends_of_time(
+    tmp_path: Path, kind: LogKind, time: datetime, begin: datetime, end: datetime
+) -> None:
+    """RFC 5280 itself has one: 9999-12-31 is a certificate that does not end."""
+    incidents = [
+        Incident(time, kind, flags=flags, certificate=replace(each, not_before=begin, not_after=end), zone=UTC)
+        for each in CERTIFICATES.values()
+        for flags in (0x1, 0x8, 0x20)
+    ]
+    assert len(verdicts(tmp_path, incidents)) == len(incidents)
 
 
 @pytest.mark.parametrize("kind", KINDS)

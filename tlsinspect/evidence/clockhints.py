@@ -134,8 +134,11 @@ def hypotheses(local: datetime, lo: datetime, hi: datetime) -> Sequence[str]:
 
 
 def _of_hours(local: datetime, lo: datetime, hi: datetime) -> Sequence[str]:
-    quarters = range(-14 * 4, 14 * 4 + 1)
-    found = next((q for q in quarters if abs(q) > 1 and _fits(local - timedelta(minutes=15 * q), lo, hi)), None)
+    def fits(quarters: int) -> bool:
+        off = timedelta(minutes=15 * quarters)  # from differences: a date of its own may be beyond what one can hold
+        return lo - local + off <= SLACK and local - hi - off <= SLACK
+
+    found = next((q for q in range(-14 * 4, 14 * 4 + 1) if abs(q) > 1 and fits(q)), None)
     if found is None:
         return ()
     hours, minutes = divmod(abs(found) * 15, 60)
@@ -144,7 +147,7 @@ def _of_hours(local: datetime, lo: datetime, hi: datetime) -> Sequence[str]:
 
 
 def _fits(moment: datetime | None, lo: datetime, hi: datetime) -> bool:
-    return moment is not None and lo - SLACK <= moment <= hi + SLACK
+    return moment is not None and lo - moment <= SLACK and moment - hi <= SLACK
 
 
 def _moved(moment: datetime, months: int) -> datetime | None:

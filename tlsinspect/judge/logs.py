@@ -149,7 +149,7 @@ def _dates(logged: Logged) -> _Dates:
     if begin is None or end is None or begin > end:
         return _Dates()
     slack = SLACK if logged.zone else ANY_ZONE
-    if begin - slack <= now <= end + slack:
+    if begin - now <= slack and now - end <= slack:
         return _Dates("inside")
     outside = now - end if now > end else begin - now
     fact: DatesFact = "far" if outside - slack > RECENTLY else "near"
