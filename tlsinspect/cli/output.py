@@ -16,7 +16,7 @@ from tlsinspect.model import Report
 from tlsinspect.text import printable
 
 # What the table draws with, for terminals and pipes that cannot encode it.
-_PLAIN = {"›": ">", "·": "-", "→": "->", "…": "...", "±": "+/-", "✔": "+", "✘": "x"}
+_PLAIN = {"›": ">", "·": "-", "→": "->", "…": "...", "±": "+/-", "✔": "+", "✘": "x", "×": "x"}
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
