@@ -84,6 +84,7 @@ class Reason(StrEnum):
     DNS_FAILED = "dns-failed"
     REFUSED = "refused"
     NO_ROUTE = "no-route"
+    NOT_CONNECTED = "not-connected"  # as a log says it, which does not say why
     TIMEOUT = "timeout"
     RESET = "reset"
     CLOSED = "closed"
@@ -112,6 +113,7 @@ REASONS: dict[Reason, str] = {
     Reason.DNS_FAILED: "the DNS server gave no answer",
     Reason.REFUSED: "connection refused",
     Reason.NO_ROUTE: "no route to the address",
+    Reason.NOT_CONNECTED: "no connection: refused, blocked or without a route",
     Reason.TIMEOUT: "no answer in time",
     Reason.RESET: "connection reset",
     Reason.CLOSED: "connection closed",
@@ -263,7 +265,7 @@ class Logged:
     file: str  # as it was named; - for standard input
     line: int  # where it begins, from 1
     kind: LogKind
-    time: datetime | None = None  # of its first line
+    time: datetime  # of its first line
     zone: bool = True  # whether the log prints one; without, its clock is read as UTC
     product: str = ""  # id of a row of logs/products.toml
     version: str = ""
@@ -284,6 +286,7 @@ class Logged:
     address: str | None = None  # where the connection went
     port: int | None = None
     name: str = ""  # of the address, as printed: a reverse name, or the machine's own
+    host: str = ""  # of a URL that the message names
     message: str = ""  # the line that says it, where nothing above does
 
 

@@ -1,0 +1,277 @@
+"""From lines to failures: what a thread writes about one of them is put together.
+
+A failure is several messages of one thread: that the connection is not secure, with its flags; the certificate, line
+by line; the call that failed, with its code; where the connection went. Threads write between each other's lines,
+files end in mid block, and programs that made the call repeat its code on their own account. Whatever comes, what is
+kept has a bound: so many threads, so many values, so many characters of each.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from tlsinspect.logs.codes import api, error, flag_values, http_status
+from tlsinspect.logs.grammar import Line, Said, dated, edge, said, section
+from tlsinspect.logs.products import product_of
+from tlsinspect.model import Logged, LogKind
+
+MOST_THREADS = 64  # that are in the middle of a failure
+MOST_VALUES = 16  # of a name
+LONGEST_VALUE = 256  # characters; RFC 5280 allows 64 to 128 in most attributes
+MOST_LINES = 200  # between two of one failure
+APART = timedelta(seconds=10)  # messages further apart are not about the same failure
+RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
+ECHO = timedelta(minutes=1)  # how long callers go on to repeat a code
+LONGEST_MESSAGE = 300
+
+Failure = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
+_Key = tuple[LogKind, str]
+_SECTIONS = ("validity", "subject", "issuer", "end")
+_COMPLAINTS = {"E", "W", "F", "ERROR", "WARNING", "FATAL"}  # levels
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where lines come from, as far as it is the same for all of a file."""
+
+    file: str
+    product: str = ""
+    version: str = ""
+    system: str = ""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A failure that is being told."""
+
+    logged: Logged
+    told: int  # the number of the last line that told something
+    section: str = ""  # which part of the certificate is being printed; details before the first
+    parts: tuple[str, ...] = ()  # that were begun
+    torn: bool = False
+
+    def finished(self) -> Logged:
+        logged = self.logged
+        complete = self.parts == _SECTIONS and None not in (logged.not_before, logged.not_after)
+        return replace(logged, whole=complete and not self.torn and bool(logged.subject and logged.issuer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Who said first that something failed, and when."""
+
+    place: str
+    time: datetime
+
+
+class Assembler:
+    """Fed with lines, gives failures. One for a file and its rotated predecessors."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._open: OrderedDict[_Key, _Open] = OrderedDict()
+        self._waiting: OrderedDict[_Key, Logged] = OrderedDict()  # for what becomes of the second try
+        self._last: _Key | None = None  # whose message was the last
+        self._told: OrderedDict[int, _Telling] = OrderedDict()  # codes of failures
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next line counts, whatever it is."""
+        return bool(self._open)
+
+    def feed(self, number: int, text: str) -> Iterator[Failure]:
+        """The failures that are complete with this line, which ends without its line break."""
+        line = dated(text)
+        if line is None:
+            self._continue(number, text)
+            return
+        yield from self._old(number, line)
+        key = self._last = (line.kind, line.thread)
+        current = self._open.get(key)
+        if current is not None:
+            current.section = ""
+        told = said(line.message)
+        if told.nothing or not self._tells(line, told):
+            return
+        if current is not None and _is_another(current, told):
+            yield from self._closed(key)
+            current = None
+        if current is None:
+            if told.address is not None:
+                return  # where a connection went that did not fail
+            current = self._begun(number, line)
+            self._open[key] = current
+        self._add(current, number, line, told)
+        if told.address is not None:
+            yield from self._closed(key)
+        while len(self._open) > MOST_THREADS:
+            yield from self._closed(next(iter(self._open)))
+
+    def flush(self) -> Iterator[Failure]:
+        """What is open when nothing more comes."""
+        for key in list(self._open):
+            yield from self._closed(key)
+        for logged in self._waiting.values():
+            yield (logged,)
+        self._waiting.clear()
+        self._last = None
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def _old(self, number: int, line: Line) -> Iterator[Failure]:
+        """Failures of which nothing was told for too long."""
+        for key, each in list(self._open.items()):
+            if number - each.told > MOST_LINES or _apart(each.logged.time, line.time) > APART:
+                yield from self._closed(key)
+
+    def _tells(self, line: Line, told: Said) -> bool:
+        """A code in other words counts only as a complaint of the network, and only by who was the first to say it:
+        whoever called repeats it."""
+        if told.called or (told.code is None and told.http_status is None):
+            return True
+        if line.level not in _COMPLAINTS:
+            return False
+        if told.http_status is not None and http_status(told.http_status, proxy=told.proxy) is not None:
+            return True
+        known = error(told.code) if told.code is not None else None
+        if known is None or known.means in ("", "none"):
+            return False
+        before = self._told.get(known.value)
+        return before is None or before.place == line.place or _apart(before.time, line.time) > ECHO
+
+    def _begun(self, number: int, line: Line) -> _Open:
+        origin = self.origin
+        logged = Logged(
+            file=origin.file,
+            line=number,
+            kind=line.kind,
+            time=line.time,
+            zone=line.zone,
+            product=product_of(module=line.module) or origin.product,
+            version=origin.version,
+            system=origin.system,
+            thread=line.thread,
+        )
+        return _Open(logged, number)
+
+    def _add(self, current: _Open, number: int, line: Line, told: Said) -> None:
+        current.told = number
+        logged = current.logged
+        if told.status is not None:
+            current.logged = replace(logged, status=told.status, flags=(logged.flags or 0) | (told.flags or 0))
+        elif told.named_flags:
+            current.logged = replace(logged, flags=(logged.flags or 0) | flag_values(told.named_flags))
+        elif told.certificate:
+            current.section = "details"
+        elif told.address is not None:
+            current.logged = replace(logged, address=told.address, port=told.port, name=told.name)
+        elif told.called:
+            name = api(int(told.api)) if told.api.isdecimal() else told.api
+            current.logged = replace(logged, code=told.code, api=name, via=told.via, retry=told.retry)
+            self._remember(told.code, line)
+        else:
+            message = line.message[:LONGEST_MESSAGE]
+            code = told.code if told.code is not None else logged.code
+            current.logged = replace(logged, code=code, http_status=told.http_status, host=told.host, message=message)
+            self._remember(told.code, line)
+
+    # -- lines that go on ---------------------------------------------------------------------------------------------
+
+    def _continue(self, number: int, text: str) -> None:
+        """A line without a time belongs to the message before it, or else to the certificate that is being printed."""
+        current = self._open.get(self._last) if self._last is not None else None
+        if current is None or not current.section:
+            current = next((each for each in reversed(self._open.values()) if each.section), None)
+        if current is None:
+            return
+        current.told = number
+        part = section(text)
+        if part:
+            current.torn |= part in current.parts or part != _SECTIONS[len(current.parts)]
+            current.parts = (*current.parts, part)[: len(_SECTIONS)]
+            current.section = "" if part == "end" else part
+        elif current.section in ("subject", "issuer"):
+            self._value(current, text)
+        elif current.section == "validity":
+            self._edge(current, text)
+        else:
+            told = said(text)
+            if told.named_flags:
+                flags = (current.logged.flags or 0) | flag_values(told.named_flags)
+                current.logged = replace(current.logged, flags=flags)
+
+    @staticmethod
+    def _value(current: _Open, text: str) -> None:
+        values = current.logged.subject if current.section == "subject" else current.logged.issuer
+        if len(values) == MOST_VALUES:
+            current.torn = True
+            return
+        if not text.strip():
+            return
+        values = (*values, text[:LONGEST_VALUE])
+        if current.section == "subject":
+            current.logged = replace(current.logged, subject=values)
+        else:
+            current.logged = replace(current.logged, issuer=values)
+
+    @staticmethod
+    def _edge(current: _Open, text: str) -> None:
+        found = edge(text)
+        if found is None:
+            current.torn |= bool(text.strip())
+        elif found[0] == "from":
+            current.logged = replace(current.logged, not_before=found[1])
+        else:
+            current.logged = replace(current.logged, not_after=found[1])
+
+    # -- failures -----------------------------------------------------------------------------------------------------
+
+    def _closed(self, key: _Key) -> Iterator[Failure]:
+        """The failure a thread was telling; one that is to be tried again waits for what becomes of that."""
+        logged = self._open.pop(key).finished()
+        if _says_nothing(logged):
+            return
+        first = self._waiting.pop(key, None)
+        if first is not None and (logged.retry or _apart(first.time, logged.time) > RETRIED):
+            yield (first,)
+            first = None
+        if logged.retry:
+            self._waiting[key] = logged
+            while len(self._waiting) > MOST_THREADS:
+                yield (self._waiting.popitem(last=False)[1],)
+        else:
+            yield (logged,) if first is None else (first, logged)
+
+    def _remember(self, code: int | None, line: Line) -> None:
+        known = error(code) if code is not None else None
+        if known is not None:
+            self._told.pop(known.value, None)
+            self._told[known.value] = _Telling(line.place, line.time)
+            while len(self._told) > MOST_THREADS:
+                self._told.popitem(last=False)
+
+
+def _is_another(current: _Open, told: Said) -> bool:
+    """Whether this begins another failure: what it says was said already."""
+    logged = current.logged
+    if told.status is not None:
+        return logged.status is not None or logged.code is not None or bool(current.parts)
+    if told.certificate:
+        return bool(current.parts)
+    if told.code is not None:
+        known, before = error(told.code), error(logged.code) if logged.code is not None else None
+        return logged.code is not None and (told.called or known is None or known != before)
+    return False
+
+
+def _says_nothing(logged: Logged) -> bool:
+    """A call that did not fail by the network: cancelled, to be sent again, handled wrongly."""
+    if logged.status is not None or logged.flags or logged.subject or logged.issuer or logged.http_status is not None:
+        return False
+    known = error(logged.code) if logged.code is not None else None
+    return known is not None and known.means == "none"
+
+
+def _apart(one: datetime, other: datetime) -> timedelta:
+    return abs(other - one)

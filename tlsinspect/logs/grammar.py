@@ -1,0 +1,203 @@
+"""What a line of these logs says, by itself.
+
+Two kinds of lines begin with a time: those of Trace-*.log, with its zone and a thread, and those of the authorisation
+logs in the Identity folder, with neither. Lines without a time go on with the message before them; a certificate is
+printed so. The forms are those of Google's help page on network problems (support.google.com/a/answer/2622308).
+
+Every expression here is linear in the length of the line.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tlsinspect.model import LogKind
+
+# A line outside of a printed certificate that has none of these tells nothing.
+NEEDLES = (b"Status: 0x", b"Error ", b"0x80", b" 407", b"roxy")
+
+_TRACE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\d\d:\d\d|Z)) (?P<thread>[0-9A-Fa-f]{1,8}) "
+    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512}) @ \d{1,9} "
+    r"\([^()]{0,128}\)> ?(?P<message>.*)",
+    re.DOTALL,
+)
+_AUTHORISATION = re.compile(
+    r"\[(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<zone>[+-]\d\d:\d\d|Z)?):(?P<level>[A-Z]{1,16}):"
+    r"(?P<place>[^()\]]{1,256})\(\d{1,9}\)\] ?(?P<message>.*)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line with a time."""
+
+    kind: LogKind
+    time: datetime
+    zone: bool
+    thread: str
+    level: str
+    module: str
+    place: str  # in the program
+    message: str
+
+
+def dated(text: str) -> Line | None:
+    """The line, where it is one that begins a message. Digits that make no date are no time."""
+    found = _TRACE.fullmatch(text)
+    if found is not None:
+        time = _time(found["time"])
+        thread, level, module, place, message = found.group("thread", "level", "module", "place", "message")
+        return Line(LogKind.TRACE, time, True, thread.lower(), level, module, place, message) if time else None
+    found = _AUTHORISATION.fullmatch(text)
+    time = _time(found["time"]) if found is not None else None
+    if found is None or time is None:
+        return None
+    zone, level, place, message = found.group("zone", "level", "place", "message")
+    return Line(LogKind.AUTHORISATION, time, zone is not None, "", level, "", place, message)
+
+
+def _time(text: str) -> datetime | None:
+    """An aware time in UTC; a clock without a zone is taken for UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+# -- what a message says ----------------------------------------------------------------------------------------------
+
+_NUMBER = r"0x[0-9A-Fa-f]{1,8}(?![0-9A-Fa-f])"
+_SECURE = re.compile(rf"Status: (?P<status>{_NUMBER})\.? ?(?:Status )?Info:? (?P<flags>{_NUMBER})")
+_API = re.compile(
+    r"Error from API (?P<api>\w{1,64})(?: with (?P<via>[^.]{1,64}))?\.(?: Will try (?P<retry>[^.]{1,64})\.)?"
+    rf" ?Code: (?P<code>{_NUMBER})"
+)
+_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_NUMBER})")
+_DESTINATION = re.compile(
+    r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})\]?:(?P<port>\d{1,5})"
+    r"(?: \((?P<name>.{0,255}?)\))?\s*"
+)
+_CODE = re.compile(rf"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>{_NUMBER})", re.IGNORECASE)
+_HTTP = re.compile(r"\b(?:status(?: code)?|HTTP(?:/\d(?:\.\d)?)?)[ :=]{1,3}(?P<status>\d{3})\b", re.IGNORECASE)
+_URL = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]{1,253})(?=[/:?#\s\"'>)]|$)")
+_FLAG = re.compile(r"WINHTTP_CALLBACK_STATUS_FLAG_\w{1,64}")
+CERTIFICATE = "Certificate details:"
+DETAILS = "Failure details:"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one message says. Nothing is None that was printed as it should be."""
+
+    status: int | None = None
+    flags: int | None = None
+    named_flags: tuple[str, ...] = ()
+    certificate: bool = False  # begins one
+    api: str = ""  # a function's name, or the number of one
+    via: str = ""
+    retry: str = ""
+    code: int | None = None
+    called: bool = False  # the code is that of a call that failed, and not of whoever made it
+    http_status: int | None = None
+    host: str = ""  # of a URL
+    address: str | None = None
+    port: int | None = None
+    name: str = ""
+    proxy: bool = False  # the message speaks of one
+
+    @property
+    def nothing(self) -> bool:
+        return self == _NOTHING
+
+
+_NOTHING = Said()
+
+
+def said(message: str) -> Said:
+    """What the message of a line says, `Said()` where that is nothing known."""
+    found = _SECURE.search(message)
+    if found is not None:
+        return Said(status=int(found["status"], 16), flags=int(found["flags"], 16))
+    found = _DESTINATION.search(message)
+    if found is not None:
+        return _destination(found["address"], found["port"], found["name"] or "")
+    if message.startswith((CERTIFICATE, DETAILS)):
+        return Said(certificate=True)
+    named = tuple(_FLAG.findall(message))
+    if named:
+        return Said(named_flags=named)
+    found = _API.search(message)
+    if found is not None:
+        api, via, retry = found["api"], found["via"] or "", found["retry"] or ""
+        return Said(api=api, via=via, retry=retry, code=int(found["code"], 16), called=True)
+    found = _ASYNC.search(message)
+    if found is not None:
+        return Said(api=found["api"], code=int(found["code"], 16), called=True)
+    return _mentioned(message)
+
+
+def _mentioned(message: str) -> Said:
+    """A code or a status of HTTP in whatever words."""
+    code, http = _CODE.search(message), _HTTP.search(message)
+    if code is None and http is None:
+        return _NOTHING
+    url = _URL.search(message)
+    folded = message.casefold()
+    return Said(
+        code=int(code["code"], 16) if code is not None else None,
+        http_status=int(http["status"]) if http is not None else None,
+        host=url["host"].lower() if url is not None else "",
+        proxy="proxy" in folded or "connect" in folded.split(),
+    )
+
+
+def _destination(address: str, port: str, name: str) -> Said:
+    try:
+        # A port that is none makes the whole line doubtful.
+        if not 0 < int(port) < 65536:
+            return _NOTHING
+        return Said(address=str(ipaddress.ip_address(address)), port=int(port), name=name)
+    except ValueError:
+        return _NOTHING
+
+
+# -- lines without a time ---------------------------------------------------------------------------------------------
+
+_SECTION = re.compile(r"-{2,5} ?(?P<name>Validity|Subject|Issuer) ?-{2,5}")
+_END = re.compile(r"-{8,20}")
+_EDGE = re.compile(
+    r"Valid (?P<edge>from|until): (?P<day>\d{4}-\d\d-\d\d)[ T](?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?(?:UTC|Z)"
+)
+
+
+def section(text: str) -> str:
+    """Which part of a printed certificate begins here: validity, subject, issuer, end, or none of them."""
+    found = _SECTION.fullmatch(text)
+    if found is not None:
+        return found["name"].lower()
+    return "end" if _END.fullmatch(text) else ""
+
+
+def edge(text: str) -> tuple[str, datetime | None] | None:
+    """``from`` or ``until``, and when; None for a line that says neither."""
+    found = _EDGE.fullmatch(text)
+    return (found["edge"], _time(f"{found['day']}T{found['clock']}")) if found is not None else None
+
+
+# -- the head of a file -----------------------------------------------------------------------------------------------
+
+_HEAD = {
+    "exe": re.compile(r"^.{0,512}?\bExe name: ?(?P<value>[^\r\n]{1,512})", re.MULTILINE),
+    "version": re.compile(r"^.{0,512}?\bProduct version: ?(?P<value>[\w. -]{1,64})", re.MULTILINE),
+    "system": re.compile(r"^.{0,512}?\bOS Version: ?(?P<value>[\w. -]{1,64})", re.MULTILINE),
+}
+
+
+def head(text: str) -> dict[str, str]:
+    """What the beginning of a trace says of the program: ``exe``, ``version``, ``system``, as far as it does."""
+    found = ((what, pattern.search(text)) for what, pattern in _HEAD.items())
+    return {what: match["value"].strip() for what, match in found if match is not None}

@@ -1,0 +1,94 @@
+"""From what a log says to an observation: how far the attempt got, where it went, and how it failed."""
+
+import ipaddress
+import re
+
+from tlsinspect.endpoints.target import bracketed, is_address
+from tlsinspect.logs.codes import Code, error, http_status
+from tlsinspect.model import Authority, Endpoint, Failure, Logged, Observation, Reason, Route, Row, Stage
+from tlsinspect.trust import Trust
+
+UNKNOWN_HOST = "unknown"  # most failures do not name the host that was asked for
+HTTPS = 443
+_HOST = re.compile(r"(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
+
+# How far the attempt got and why it ended, by the category of its code.
+_ENDS: dict[str, tuple[Stage, Reason]] = {
+    "dns": (Stage.DNS, Reason.NAME_NOT_FOUND),
+    "tcp": (Stage.TCP, Reason.NOT_CONNECTED),
+    "refused": (Stage.TCP, Reason.REFUSED),
+    "no-route": (Stage.TCP, Reason.NO_ROUTE),
+    "timeout": (Stage.TCP, Reason.TIMEOUT),
+    "reset": (Stage.TLS, Reason.RESET),
+    "not-tls": (Stage.TLS, Reason.NOT_TLS),
+    "portal": (Stage.PROXY, Reason.PROXY_PORTAL),
+    "proxy-auth": (Stage.PROXY, Reason.PROXY_AUTH_REQUIRED),
+    "proxy-denied": (Stage.PROXY, Reason.PROXY_DENIED),
+    "proxy-upstream": (Stage.PROXY, Reason.PROXY_UPSTREAM_FAILED),
+    "proxy-tls": (Stage.PROXY, Reason.PROXY_TLS),
+    "proxy-script": (Stage.PROXY, Reason.PROXY_SCRIPT),
+}
+
+
+def code_of(logged: Logged) -> Code | None:
+    """What the code means, or the status of HTTP where there is no code or it says nothing by itself."""
+    known = error(logged.code) if logged.code is not None else None
+    if logged.http_status is not None and (known is None or known.means in ("", "none")):
+        return http_status(logged.http_status, proxy=True) or known
+    return known
+
+
+def hosts_in(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of a name that are hosts, or patterns of hosts."""
+    return tuple(value.lower() for value in values if _HOST.fullmatch(value) or is_address(value))
+
+
+def endpoint_of(logged: Logged, trust: Trust) -> Endpoint:
+    """The host is Google's name on the certificate, or the one that the message names."""
+    named = (*hosts_in(logged.subject), logged.host)
+    host = next((each for each in named if each and trust.is_google_name(each)), UNKNOWN_HOST)
+    row = Row(url=f"https://{host}/", purpose="as a log tells it", profile=logged.product or "log", source=logged.file)
+    return Endpoint(host, HTTPS, True, Authority.GOOGLE, (row,))
+
+
+def observed(logged: Logged, endpoint: Endpoint) -> Observation:
+    """One try as the log tells it."""
+    known = code_of(logged)
+    stage, reason = _ENDS.get(known.means if known is not None else "", (Stage.TLS, Reason.TLS_ERROR))
+    if logged.status is not None or logged.flags or logged.issuer:
+        stage, reason = Stage.TLS, Reason.TLS_ERROR
+    return Observation(
+        host=endpoint.host,
+        port=endpoint.port,
+        route=route_of(logged),
+        started=logged.time,
+        stage=stage,
+        address=logged.address,
+        address_source="log",
+        logged=logged,
+        failure=Failure(stage, reason, known.name if known is not None else ""),
+    )
+
+
+def route_of(logged: Logged) -> Route:
+    """Through the proxy of this machine or network where the connection went to one; else as the log words it."""
+    said = f"log: {logged.via}" if logged.via else "log"
+    if logged.address is None or logged.port is None or logged.port in (HTTPS, 80) or not _is_near(logged.address):
+        return Route(origin=said)
+    return Route(f"http://{bracketed(logged.address)}:{logged.port}", said)
+
+
+def _is_near(address: str) -> bool:
+    return place_of(address) in ("here", "private")
+
+
+def place_of(address: str | None) -> str:
+    """Where an address is, seen from the machine: here, private, outside or unknown."""
+    if address is None:
+        return "unknown"
+    found = ipaddress.ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    found = mapped or found
+    if found.is_loopback or found.is_unspecified:
+        return "here"
+    return "private" if not found.is_global else "outside"
