@@ -5,13 +5,11 @@ same codes, on the same side of the machine's own network. The address is not as
 grows without a bound, and nothing is lost from the sums: what is too much to be told apart is told together.
 """
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from tlsinspect.addresses import is_public
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.judge.logadvice import advised
 from tlsinspect.judge.logcommands import commands
@@ -19,6 +17,7 @@ from tlsinspect.judge.logconclude import conclusions
 from tlsinspect.judge.logticket import ticket
 from tlsinspect.judge.logwords import others, unprinted
 from tlsinspect.judge.rules import WORST_FIRST
+from tlsinspect.logs.observed import place_of
 from tlsinspect.model import SCHEMA_VERSION, Assessment, LogFile, Logged, LogGroup, LogReport, Verdict
 from tlsinspect.tallies import OTHERS, Tally, Times
 from tlsinspect.trust import Trust
@@ -66,7 +65,7 @@ class Summing:
         product, time = next((each.product for each in said if each.product), ""), _time(said)
         where = destination(said)
         self._failures += 1
-        self._verdicts.add(assessment.verdict)
+        self._verdicts.add(str(assessment.verdict))
         self._products.add(product)
         self._destinations.add(where)
         self._hosts.add(assessment.endpoint.host)
@@ -144,19 +143,8 @@ def _time(said: Sequence[Logged]) -> datetime | None:
 
 
 def _alike(a: Assessment, said: Sequence[Logged], product: str) -> Alike:
-    told = tuple((each.flags, each.code, each.http_status, each.issuer, _side(each.address)) for each in said)
+    told = tuple((each.flags, each.code, each.http_status, each.issuer, place_of(each.address)) for each in said)
     return (a.verdict, a.rule, product, a.endpoint.host, a.issuer, a.attribution and a.attribution.id, told)
-
-
-def _side(address: str | None) -> str:
-    """On which side of the network that machine is in an address lies."""
-    if address is None:
-        return ""
-    try:
-        itself = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return ""
-    return "machine" if itself else "outside" if is_public(address) else "network"
 
 
 def _standing_for_many(a: Assessment) -> Assessment:
@@ -167,6 +155,7 @@ def _standing_for_many(a: Assessment) -> Assessment:
         explanation=others(),
         findings=(),
         attribution=None,
+        remedy="",
         issuer=None,
         issuer_title=None,
         not_after=None,

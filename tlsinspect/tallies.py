@@ -46,19 +46,16 @@ class Times:
         return _step(self._level)
 
     def add(self, time: datetime) -> None:
-        self.first = time if self.first is None else min(time, self.first)
-        self.last = time if self.last is None else max(time, self.last)
-        self._widen()
-        number = _number(time, self.step)
-        self._counts[number] = self._counts.get(number, 0) + 1
-
-    def _widen(self) -> None:
-        assert self.first is not None and self.last is not None
+        first = time if self.first is None else min(time, self.first)
+        last = time if self.last is None else max(time, self.last)
         before = self.step
-        while _number(self.last, self.step) - _number(self.first, self.step) >= MOST_STEPS:
+        while _number(last, self.step) - _number(first, self.step) >= MOST_STEPS:
             self._level += 1
         if self.step != before:
             self._counts = _in_steps(self._counts, before, self.step)
+        self.first, self.last = first, last
+        number = _number(time, self.step)
+        self._counts[number] = self._counts.get(number, 0) + 1
 
     def timeline(self, whole: "Times | None" = None) -> Timeline | None:
         """In the steps of `whole`, which has counted these moments too; without it, in their own."""

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
 from tlsinspect.cli.output import destination, progress, write_log_report
 from tlsinspect.errors import UsageError
@@ -16,7 +15,6 @@ from tlsinspect.logged import Reading
 from tlsinspect.logs.products import folders
 from tlsinspect.logs.sources import find
 from tlsinspect.logsummary import Summing
-from tlsinspect.model import Assessment
 from tlsinspect.report import log_status
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
@@ -45,9 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 interrupted = True
         made = datetime.now(UTC)
-        report = summing.report(
-            reading.files, trust, made=made, since=since, until=until, interrupted=interrupted
-        )
+        report = summing.report(reading.files, trust, made=made, since=since, until=until, interrupted=interrupted)
         write_log_report(report, arguments.format, out, verbose=arguments.verbose)
     return log_status(report)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from tlsinspect.judge.advice import ASKS, asked
 from tlsinspect.judge.logcommands import profile_hosts
 from tlsinspect.judge.logwords import counted, destinations, in_period, issuer, moment, place, tools
-from tlsinspect.judge.words import fill, wording
+from tlsinspect.judge.words import Value, fill, wording
 from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
 from tlsinspect.model import LogGroup, LogReport
 from tlsinspect.tallies import OTHERS
@@ -27,7 +27,7 @@ def ticket(report: LogReport) -> str:
 def _opening(report: LogReport) -> str:
     first = min((g.first for g in report.groups if g.first is not None), default=None)
     last = max((g.last for g in report.groups if g.last is not None), default=None)
-    values = {
+    values: dict[str, Value] = {
         "tools": tools(report.products),
         "failures": counted(report.failures, "failure"),
         "period": in_period(first, last),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tlsinspect.judge.words import enumerated, fill, wording
 from tlsinspect.logs.observed import UNKNOWN_HOST
-from tlsinspect.logs.products import title
+from tlsinspect.logs.products import products, title
 from tlsinspect.model import Assessment, LogGroup
 from tlsinspect.tallies import OTHERS
 from tlsinspect.text import printable
@@ -46,9 +46,17 @@ def counted(n: int, one: str) -> str:
     return f"{n:,} {one}" + ("" if n == 1 else "s")
 
 
-def tools(products: Iterable[str]) -> str:
+def tools(ids: Iterable[str]) -> str:
     """The sync tools by name; those that a log does not name are one."""
-    return listed([title(product) or word("some-tool") for product in products])
+    return listed([title(each) or word("some-tool") for each in ids])
+
+
+def short(product: str) -> str:
+    """What people call a tool: its initials, where it has any."""
+    row = products().get(product)
+    if row is None:
+        return word("unprinted")
+    return next((name for name in row.former[:1] if name.isupper()), row.title)
 
 
 def listed(names: Iterable[str]) -> str:

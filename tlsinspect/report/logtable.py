@@ -1,4 +1,4 @@
-"""What a person sees of logs: what fails and how often, why, when and where; then what to do, and what would prove it."""
+"""What a person sees of logs: what fails, how often, why, when and where; then what to do, and what would prove it."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -7,8 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.judge.logwords import counted, destinations, moment, period, place, tools
-from tlsinspect.logs.products import title
+from tlsinspect.judge.logwords import counted, destinations, moment, period, place, short, word
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
     BESIDE,
@@ -56,7 +55,7 @@ def failure_line(assessment: Assessment, console: Console) -> None:
 
 
 def _headline(report: LogReport) -> Text:
-    named = tools(dict.fromkeys(file.product for file in report.files if file.product)) or "Logs"
+    named = ", ".join(dict.fromkeys(short(file.product) for file in report.files if file.product)) or "Logs"
     lines = sum(file.lines for file in report.files)
     read = f"{counted(len(report.files), 'file')}, {counted(lines, 'line')}"
     first = min((file.first for file in report.files if file.first is not None), default=None)
@@ -105,7 +104,7 @@ def _tool(group: LogGroup, report: LogReport) -> Iterator[Text]:
     """Where there is more than one."""
     if len(report.products) > 1:
         for product in group.products:
-            yield Text(title(product) or "unknown tool", style="dim")
+            yield Text(short(product), style="dim")
 
 
 def _cause(assessment: Assessment) -> str:
@@ -116,7 +115,11 @@ def _cause(assessment: Assessment) -> str:
     else:
         facts = [assessment.explanation]
         facts += [each.sentence for each in assessment.findings if each.code in _SAID_WITH_IT]
-    return " · ".join([*facts, assessment.confidence])
+    if assessment.verdict is not Verdict.INTERCEPTED or assessment.attribution is None:  # which names its own
+        facts.append(assessment.confidence)
+    if len(assessment.observations) > 1:
+        facts.append(word("tried-twice"))
+    return " · ".join(facts)
 
 
 def _beside(group: LogGroup, ascii_only: bool, verbose: bool) -> Iterator[str]:
@@ -154,7 +157,7 @@ def _facts(report: LogReport, ascii_only: bool, verbose: bool) -> Iterator[Rende
     """The failures from every side from which there is more than one thing to see."""
     sides = {
         "verdict": report.verdicts,
-        "tool": {title(product) or "unknown": count for product, count in report.products.items()},
+        "tool": {short(product): count for product, count in report.products.items()},
         "went to": report.destinations,
         "host": {place(host): count for host, count in report.hosts.items()},
     }
