@@ -18,8 +18,7 @@ def advised(groups: Sequence[LogGroup]) -> tuple[Advice, ...]:
 
 
 def _named(a: Assessment) -> Assessment:
-    """A host that the log does not name is one of Google's all the same."""
+    """A host that the log does not name is one of Google's all the same, and remedies call it so."""
     if a.endpoint.host != UNKNOWN_HOST:
         return a
-    named = place(UNKNOWN_HOST)
-    return replace(a, endpoint=replace(a.endpoint, host=named), remedy=a.remedy.replace(UNKNOWN_HOST, named))
+    return replace(a, endpoint=replace(a.endpoint, host=place(UNKNOWN_HOST)))

@@ -105,7 +105,7 @@ def _ended(report: LogReport) -> Iterator[Finding]:
 def _without_zone(report: LogReport) -> Iterator[Finding]:
     """The clock of an authorisation log was read as UTC."""
     if any(LogKind.AUTHORISATION in file.kinds for file in report.files) and report.failures:
-        yield finding("log-without-zone")
+        yield finding("log-clock-without-zone")
 
 
 def _uncounted(report: LogReport) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from tlsinspect.logs.observed import PlaceFact
 from tlsinspect.model import Confidence, Verdict
 
 CertificateFact = Literal["whole", "damaged", "none"]
@@ -23,7 +24,6 @@ IssuerFact = Literal["google", "public", "other", "unknown"]  # by the names tha
 SubjectFact = Literal["google", "other", "none"]  # a name of Google's, of somebody else's, or no host
 ProductFact = Literal["", "named", "vaguely-named", "portal"]  # by the catalogue of interceptors
 DatesFact = Literal["inside", "near", "far", "unknown"]  # of the log's clock: up to 28 days outside, or more
-PlaceFact = Literal["here", "private", "outside", "unknown"]  # where the connection went
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

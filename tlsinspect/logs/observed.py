@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from typing import Literal
 
 from tlsinspect.endpoints.target import bracketed, is_address
 from tlsinspect.logs.codes import Code, error, http_status
@@ -82,7 +83,10 @@ def _is_near(address: str) -> bool:
     return place_of(address) in ("here", "private")
 
 
-def place_of(address: str | None) -> str:
+PlaceFact = Literal["here", "private", "outside", "unknown"]  # where a connection went, seen from the machine
+
+
+def place_of(address: str | None) -> PlaceFact:
     """Where an address is, seen from the machine: here, private, outside or unknown."""
     if address is None:
         return "unknown"

@@ -7,10 +7,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.judge.logwords import counted, destinations, moment, period, place, short, word
+from tlsinspect.judge.logwords import counted, destinations, moment, period, place, short
+from tlsinspect.judge.words import fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
-    BESIDE,
     LOOK,
     REDACTED,
     advice_lines,
@@ -26,7 +26,18 @@ MOST_COUNTED = 6  # names in one line of the facts
 MOST_FILES = 10  # that could not be read
 WIDEST = 30  # signs of a timeline
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "-=+*#"
-_SAID_WITH_IT = ("clock-hypothesis",)  # findings whose sentence belongs to the cause
+# Findings worth a place beside the cause, and how they are said there.
+_BESIDE = {
+    "clock-hypothesis": "as if {hypothesis}",
+    "log-root-not-trusted": "Windows does not trust it there",
+    "log-root-trusted": "Windows does not complain of it",
+    "log-ends-here": "on that machine itself",
+    "log-ends-nearby": "inside its own network",
+    "log-revocation-by-clock": "that revocation is unknown is a consequence",
+    "log-revocation-by-interceptor": "that revocation is unknown is a consequence",
+    "log-retried": "through a proxy, then directly",
+    "upstream-untrusted": "a second problem hides behind it",
+}
 
 
 def render(report: LogReport, console: Console, *, verbose: bool = False) -> None:
@@ -109,16 +120,11 @@ def _tool(group: LogGroup, report: LogReport) -> Iterator[Text]:
 
 def _cause(assessment: Assessment) -> str:
     """One line: who intercepts, where that is the trouble; else the explanation."""
-    codes = [finding.code for finding in assessment.findings]
-    if assessment.verdict is Verdict.INTERCEPTED:
-        facts = [interceptor(assessment), *(BESIDE[code] for code in codes if code in BESIDE)]
-    else:
-        facts = [assessment.explanation]
-        facts += [each.sentence for each in assessment.findings if each.code in _SAID_WITH_IT]
-    if assessment.verdict is not Verdict.INTERCEPTED or assessment.attribution is None:  # which names its own
+    intercepted = assessment.verdict is Verdict.INTERCEPTED
+    facts = [interceptor(assessment) if intercepted else assessment.explanation]
+    if not intercepted or assessment.attribution is None:  # which has its own
         facts.append(assessment.confidence)
-    if len(assessment.observations) > 1:
-        facts.append(word("tried-twice"))
+    facts += [fill(_BESIDE[each.code], each.values) for each in assessment.findings if each.code in _BESIDE]
     return " · ".join(facts)
 
 

@@ -39,7 +39,7 @@ LOOK: dict[Verdict, tuple[str, str, str]] = {
     Verdict.INCONCLUSIVE: _UNKNOWN,
 }
 # Findings worth a place beside the verdict, and how they are said there.
-BESIDE = {
+_BESIDE = {
     "mixed": "not on every connection",
     "issuer-impersonated": "under a false name",
     "certificate-expired": "its certificate says expired",
@@ -128,7 +128,7 @@ def _place(assessment: Assessment) -> str:
 
 def _cause(assessment: Assessment, report: Report) -> str:
     """One line: for a genuine host the path and the days left, for an interceptor its name, else the explanation."""
-    beside = [BESIDE[f.code] for f in assessment.findings if f.code in BESIDE]
+    beside = [_BESIDE[f.code] for f in assessment.findings if f.code in _BESIDE]
     if assessment.verdict is Verdict.CLOCK_SKEWED:
         beside = []  # its explanation says it
     if assessment.verdict is Verdict.GENUINE:
