@@ -21,7 +21,8 @@ def ticket(report: LogReport) -> str:
     told = [group for group in report.groups if group.assessment.endpoint.host != OTHERS]
     asks = {ask: [group for group in told if asked(group.assessment) == ask] for ask in ASKS}
     sentences = [s for ask, groups in asks.items() if groups for s in _section(ask, groups)]
-    return "\n".join([_opening(report), *sentences]) if sentences else ""
+    local = [each.sentence for each in report.conclusions if each.code == "log-intercepted-here"]
+    return "\n".join([_opening(report), *local, *sentences]) if sentences else ""
 
 
 def _opening(report: LogReport) -> str:

@@ -28,7 +28,7 @@ WIDEST = 30  # signs of a timeline
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "-=+*#"
 # Findings worth a place beside the cause, and how they are said there.
 _BESIDE = {
-    "clock-hypothesis": "as if {hypothesis}",
+    "clock-hypothesis": "perhaps {hypothesis}",
     "log-root-not-trusted": "Windows does not trust it there",
     "log-root-trusted": "Windows does not complain of it",
     "log-ends-here": "on that machine itself",
