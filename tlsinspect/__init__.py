@@ -4,9 +4,9 @@
     >>> report = tlsinspect.scan()                              # the hosts of Google's Outlook sync client
     >>> [(a.endpoint.host, a.verdict) for a in report.assessments]
 
-`scan` and `scan_async` look at live hosts, `classify` at a chain you have, `check_revocation` at one certificate of it;
-`Trust` is the data all judge by. What they return is in `tlsinspect.model`. Importing this costs next to nothing: each
-name loads what it needs on first use.
+`scan` and `scan_async` look at live hosts, `classify` at a chain you have, `check_revocation` at one certificate of it,
+`read_log` at the log of a sync tool; `Trust` is the data all judge by. What they return is in `tlsinspect.model`.
+Importing this costs next to nothing: each name loads what it needs on first use.
 """
 
 from tlsinspect.version import __version__
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tlsinspect.conductor import scan, scan_async
     from tlsinspect.errors import ProfileError, TlsinspectError, TrustDataError, UsageError
     from tlsinspect.evidence.revocation import check_revocation
+    from tlsinspect.logged import read_log
     from tlsinspect.model import (
         Assessment,
         Confidence,
@@ -37,6 +38,7 @@ _HOMES = {
     "scan_async": "conductor",
     "classify": "recorded",
     "check_revocation": "evidence.revocation",
+    "read_log": "logged",
     "Trust": "trust",
     **dict.fromkeys(("Assessment", "Confidence", "Finding", "Observation", "Report", "Verdict"), "model"),
     **dict.fromkeys(("Revocation", "RevocationReason", "RevocationStatus"), "model"),
@@ -61,6 +63,7 @@ __all__ = [
     "__version__",
     "check_revocation",
     "classify",
+    "read_log",
     "scan",
     "scan_async",
 ]

@@ -123,12 +123,17 @@ def _subject(logged: Logged, trust: Trust) -> SubjectFact:
     return "other" if hosts else "none"
 
 
+@lru_cache(maxsize=256)
+def _named(values: tuple[str, ...], trust: Trust) -> Attribution | None:
+    return attribute_values(values, trust)
+
+
 def _product(logged: Logged, issuer: IssuerFact, trust: Trust) -> Attribution | None:
     """A row of the catalogue that fits a name. What a known authority issued may be anybody's, products' makers
     included; where lines are missing a name may be anything."""
     if not logged.whole or issuer in ("google", "public"):
         return None
-    return attribute_values(logged.issuer, trust) or attribute_values(logged.subject, trust)
+    return _named(logged.issuer, trust) or _named(logged.subject, trust)
 
 
 def _product_fact(product: Attribution | None) -> ProductFact:
@@ -224,7 +229,10 @@ def _number(logged: Logged) -> str:
 
 def _where(read: _Read) -> str:
     peer = f"{bracketed(read.logged.address or '')}:{read.logged.port}"
-    near = {"here": f", at {peer} on that machine itself", "private": f", at {peer} in its own network"}
+    near = {
+        "here": f", which ends at {peer} on that machine itself,",
+        "private": f", which ends at {peer} in its own network,",
+    }
     return near.get(read.facts.place, "")
 
 
@@ -343,8 +351,8 @@ def _story(failure: Failure, tries: Sequence[Assessment]) -> Iterator[Finding]:
     first = failure[0]
     if not first.retry:
         return
-    values = {"via": first.via or "the settings of Windows", "retry": first.retry, "first": tries[0].verdict}
+    values = {"via": first.via or "the settings of Windows", "retry": first.retry, "first": str(tries[0].verdict)}
     if len(tries) == 1:
         yield finding("log-retry-untold", values)
         return
-    yield finding("log-retried", {**values, "second": tries[1].verdict}, {"why": tries[1].explanation})
+    yield finding("log-retried", {**values, "second": str(tries[1].verdict)}, {"why": tries[1].explanation})

@@ -124,6 +124,9 @@ class Assembler:
         for key, each in list(self._open.items()):
             if number - each.told > MOST_LINES or _apart(each.logged.time, line.time) > APART:
                 yield from self._closed(key)
+        for key, first in list(self._waiting.items()):
+            if _apart(first.time, line.time) > RETRIED:
+                yield (self._waiting.pop(key),)
 
     def _tells(self, line: Line, told: Said) -> bool:
         """A code in other words counts only as a complaint of the network, and only by who was the first to say it:

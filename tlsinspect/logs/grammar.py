@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 
 from tlsinspect.model import LogKind
 
-# A line outside of a printed certificate that has none of these tells nothing.
-NEEDLES = (b"Status: 0x", b"Error ", b"0x80", b" 407", b"roxy")
-
 _TRACE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\d\d:\d\d|Z)) (?P<thread>[0-9A-Fa-f]{1,8}) "
     r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512}) @ \d{1,9} "

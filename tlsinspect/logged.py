@@ -1,0 +1,90 @@
+"""Reading the logs of Google's sync tools: files to be opened, everything else is pure."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from tlsinspect.errors import UsageError
+from tlsinspect.evidence.catalogue import with_interceptors
+from tlsinspect.judge.logs import assess_log
+from tlsinspect.logs.reading import Progress, Readable, Reader
+from tlsinspect.logs.sources import find
+from tlsinspect.model import Assessment, LogFile
+from tlsinspect.trust import Trust
+
+
+class Reading:
+    """Logs that are being read: iterate it once for the assessments. `files` says what was read until then."""
+
+    def __init__(
+        self,
+        sources: Sequence[Readable],
+        trust: Trust,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._reader = Reader(sources, progress)
+        self._trust = trust
+        self._since, self._until = since, until
+
+    @property
+    def files(self) -> tuple[LogFile, ...]:
+        return self._reader.files
+
+    def __iter__(self) -> Iterator[Assessment]:
+        for failure in self._reader:
+            if self._is_wanted(failure[0].time):
+                yield assess_log(failure, self._trust)
+
+    def _is_wanted(self, time: datetime) -> bool:
+        return (self._since is None or time >= self._since) and (self._until is None or time <= self._until)
+
+
+def read_log(
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    trust: Trust | None = None,
+    interceptors: str | Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Assessment]:
+    """The failures that a log of a sync tool tells, one by one, in the order in which they are complete.
+
+    source: a file, a folder, a pattern, ``-`` for standard input, or an open binary file, which is read and not closed.
+        Text in UTF-8, UTF-16 or Windows-1252, packed with gzip or not.
+    trust: what names are recognised by; None is the data of this release.
+    interceptors: a file with interceptors of your own, in the form of trust/interceptors.toml.
+    since, until: aware datetimes; failures before or after are left out.
+
+    Every assessment has the basis `text`: it is `likely` at most and never `genuine`, for anybody can write a log. What
+    it rests on is in `observations[].logged`. Opens no socket and reads no clock. Raises UsageError where an argument
+    makes no sense; what is wrong with the contents of a log is no error, its lines just tell nothing.
+    """
+    for time in (since, until):
+        if time is not None and time.tzinfo is None:
+            raise UsageError("since and until must be aware datetimes: 12:00 in which time zone?")
+    trust = trust or Trust.default()
+    if interceptors is not None:
+        trust = with_interceptors(trust, interceptors)
+    sources: Sequence[Readable]
+    sources = find([os.fspath(source)]) if isinstance(source, str | os.PathLike) else [_Given(source)]
+    return iter(Reading(sources, trust, since=since, until=until))
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A file that the caller opened and will close."""
+
+    stream: BinaryIO
+    name: str = "-"
+    family: str = "-"
+    size: int | None = None
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        return nullcontext(self.stream)

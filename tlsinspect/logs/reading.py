@@ -1,0 +1,177 @@
+"""One log after the other: from blocks of lines to failures, and what is to be said of each file.
+
+A block in which nothing stands that could begin a failure is counted and passed over; only the others are taken apart.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from tlsinspect.files import reason_of
+from tlsinspect.logs.assemble import Assembler, Failure, Origin
+from tlsinspect.logs.blocks import Told, blocks
+from tlsinspect.logs.grammar import dated, head
+from tlsinspect.logs.needles import NEEDLES, holds_any, line_count
+from tlsinspect.logs.products import product_of
+from tlsinspect.model import LogFile, LogKind
+from tlsinspect.text import printable
+
+HEAD = 64 * 1024  # octets: the program says at the beginning what it is
+TAIL = 16 * 1024  # octets from the end, in which the last line with a time is looked for
+
+
+class Readable(Protocol):
+    """Where a log comes from: see `sources.Source`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def family(self) -> str: ...
+    def open(self) -> AbstractContextManager[BinaryIO]: ...
+
+
+Progress = Callable[[int, int | None], None]  # octets read on disk, and of how many where that is known
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of a file while it is read."""
+
+    name: str
+    told: Told = field(default_factory=Told)
+    lines: int = 0
+    failures: int = 0
+    kinds: set[LogKind] = field(default_factory=set)
+    head: dict[str, str] = field(default_factory=dict)
+    product: str = ""
+    first: datetime | None = None
+    last: datetime | None = None
+    end: bytes = b""  # of the last block
+
+    def origin(self) -> Origin:
+        return Origin(self.name, self.product, self.head.get("version", ""), self.head.get("system", ""))
+
+    def file(self) -> LogFile:
+        told = self.told
+        return LogFile(
+            name=self.name,
+            octets=told.octets,
+            lines=self.lines,
+            failures=self.failures,
+            kinds=tuple(kind for kind in LogKind if kind in self.kinds),
+            encoding=told.encoding,
+            product=self.product,
+            version=self.head.get("version", ""),
+            system=self.head.get("system", ""),
+            first=self.first,
+            last=self.last,
+            problem=told.problem,
+        )
+
+
+class Reader:
+    """Iterate it for the failures; `files` grows with each file that is done, or was begun when it was left."""
+
+    def __init__(self, sources: Sequence[Readable], progress: Progress | None = None) -> None:
+        self._sources = sources
+        self._progress = progress
+        self._before = 0  # octets of the files before this one
+        sizes = [source.size for source in sources]
+        self._all = None if None in sizes else sum(size or 0 for size in sizes)
+        self._done: list[LogFile] = []
+        self._current: _Reading | None = None
+
+    @property
+    def files(self) -> tuple[LogFile, ...]:
+        """Those that were read, the one that is being read included."""
+        now = self._current
+        return (*self._done, *([now.file()] if now is not None else []))
+
+    def __iter__(self) -> Iterator[Failure]:
+        assembler = Assembler(Origin(""))
+        family = ""
+        for source in self._sources:
+            if source.family != family:
+                yield from self._counted(assembler.flush())
+                family, assembler = source.family, Assembler(Origin(source.name))
+            yield from self._file(source, assembler)
+        yield from self._counted(assembler.flush())
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._current is not None:
+            self._done.append(self._current.file())
+            self._current = None
+
+    def _file(self, source: Readable, assembler: Assembler) -> Iterator[Failure]:
+        self._finish()
+        reading = self._current = _Reading(source.name)
+        try:
+            with source.open() as stream:
+                for block in blocks(stream, reading.told):
+                    yield from self._counted(read_block(block, reading, assembler))
+                    if self._progress is not None:
+                        self._progress(self._before + reading.told.on_disk, self._all)
+        except OSError as error:
+            reading.told.problem = printable(f"cannot be read ({reason_of(error)})")
+        self._before += reading.told.on_disk
+        _see_end(reading)
+
+    def _counted(self, failures: Iterator[Failure]) -> Iterator[Failure]:
+        for failure in failures:
+            if self._current is not None:
+                self._current.failures += 1
+            yield failure
+
+
+def read_block(block: bytes, reading: _Reading, assembler: Assembler) -> Iterator[Failure]:
+    """The failures that are complete with this block."""
+    if not reading.lines:
+        _see_head(block[:HEAD], reading)
+        assembler.origin = reading.origin()
+    before = reading.lines
+    reading.lines += line_count(block)
+    reading.end = block[-TAIL:]
+    if not assembler.busy and not holds_any(block):
+        return
+    for number, line in enumerate(block.removesuffix(b"\n").split(b"\n"), before + 1):
+        if assembler.busy or any(needle in line for needle in NEEDLES):
+            yield from assembler.feed(number, text_of(line))
+
+
+def text_of(line: bytes) -> str:
+    """A line without its end: UTF-8, or else Windows' own alphabet of western Europe."""
+    line = line.rstrip(b"\r\n")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", errors="replace")
+
+
+def _see_head(octets: bytes, reading: _Reading) -> None:
+    """What the beginning says of the program and of the form of the log."""
+    texts = [text_of(line) for line in octets.split(b"\n")]
+    reading.head = head("\n".join(texts))
+    modules: set[str] = set()
+    for line in filter(None, map(dated, texts)):
+        reading.kinds.add(line.kind)
+        reading.first = reading.first or line.time
+        modules.add(line.module)
+    named = (product_of(module=module) for module in sorted(modules) if module)
+    reading.product = (
+        product_of(path=reading.head.get("exe", "")) or next(filter(None, named), "") or product_of(path=reading.name)
+    )
+
+
+def _see_end(reading: _Reading) -> None:
+    """When the log ends."""
+    for line in reversed(reading.end.split(b"\n")):
+        found = dated(text_of(line))
+        if found is not None:
+            reading.last = found.time
+            reading.kinds.add(found.kind)
+            return
