@@ -119,7 +119,7 @@ class LogRedaction:
             return {}
         shown = self._shown("file", name)
         own = PureWindowsPath(name).name
-        return {own: self._known["file"].setdefault(own.casefold(), shown), name: shown}
+        return {own: shown, name: shown}
 
     def _of_fields(self, noun: Logged | LogFile, names: Iterable[str]) -> Secrets:
         values = ((name, getattr(noun, name)) for name in names)

@@ -159,5 +159,4 @@ def _standing_for_many(a: Assessment) -> Assessment:
         issuer=None,
         issuer_title=None,
         not_after=None,
-        observations=(),
     )

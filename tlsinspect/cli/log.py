@@ -12,6 +12,7 @@ from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.files import exists
 from tlsinspect.logged import Reading
+from tlsinspect.logredaction import LogRedaction
 from tlsinspect.logs.products import folders
 from tlsinspect.logs.sources import find
 from tlsinspect.logsummary import Summing
@@ -44,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
                 interrupted = True
         made = datetime.now(UTC)
         report = summing.report(reading.files, trust, made=made, since=since, until=until, interrupted=interrupted)
+        if arguments.redact:
+            report = LogRedaction(trust).report(report)
         write_log_report(report, arguments.format, out, verbose=arguments.verbose)
     return log_status(report)
 

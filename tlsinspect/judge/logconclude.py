@@ -38,11 +38,10 @@ def _nothing(report: LogReport) -> Iterator[Finding]:
 
 def _interception(report: LogReport) -> Iterator[Finding]:
     found = [group for group in report.groups if group.assessment.verdict is Verdict.INTERCEPTED]
-    ends = [_place(group.assessment) for group in found]
-    if ends and set(ends) == {"here"}:
+    if found and all(_place(group.assessment) == "here" for group in found):
         where = listed(where for group in found for where in group.destinations)
         yield finding("log-intercepted-here", {"destinations": where})
-    makers = dict.fromkeys(_maker(group.assessment) for group in found if issuer(group.assessment))
+    makers = dict.fromkeys(_maker(group.assessment) for group in found if _has_maker(group.assessment))
     if len(makers) > 1:
         yield finding("log-several-interceptors", {"n": str(len(makers)), "makers": listed(makers)})
     if found and any(group.assessment.rule in _TIME for group in report.groups):
@@ -50,9 +49,15 @@ def _interception(report: LogReport) -> Iterator[Finding]:
 
 
 def _place(assessment: Assessment) -> str:
-    """Where its connections went. Failures with the same say so are one group, so the first speaks for them."""
+    """Where its connections went. Those of a group went to the same side, but for those that are counted together."""
+    if assessment.endpoint.host == OTHERS:
+        return "unknown"
     said = (seen.logged for seen in assessment.observations if seen.logged is not None)
     return next((place_of(each.address) for each in said if each.address is not None), "unknown")
+
+
+def _has_maker(assessment: Assessment) -> bool:
+    return bool(issuer(assessment)) and assessment.endpoint.host != OTHERS
 
 
 def _maker(assessment: Assessment) -> str:
