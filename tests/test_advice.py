@@ -18,6 +18,7 @@ from tlsinspect.conductor import scan
 from tlsinspect.endpoints import load_profile, shipped_profiles
 from tlsinspect.evidence.attribution import NOT_PRODUCTS
 from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, Case, clients_of, remedies, remedy_for
+from tlsinspect.judge.logrules import LOG_RULES, LogRule
 from tlsinspect.judge.rules import RULES, UNDESCRIBED, Rule
 from tlsinspect.judge.ticket import LONGEST_LIST
 from tlsinspect.judge.words import fill, wording
@@ -35,11 +36,12 @@ def of_product(rule: Rule, row: dict[str, str]) -> Case:
     return Case(rule.id, str(rule.verdict), product=row["id"], vendor=row["vendor"], kind=row["kind"])
 
 
-def of_nobody(rule: Rule) -> Case:
+def of_nobody(rule: Rule | LogRule) -> Case:
     return Case(rule.id, str(rule.verdict))
 
 
 INTERCEPTED = next(rule for rule in RULES if rule.id == "intercepted")
+EVERY_RULE: tuple[Rule | LogRule, ...] = (*RULES, UNDESCRIBED, *LOG_RULES)
 
 
 # -- the data --------------------------------------------------------------------------------------------------------
@@ -47,7 +49,7 @@ INTERCEPTED = next(rule for rule in RULES if rule.id == "intercepted")
 
 def test_every_condition_is_one_that_is_known_and_can_hold() -> None:
     known = {
-        "rule": {rule.id for rule in (*RULES, UNDESCRIBED)},
+        "rule": {rule.id for rule in EVERY_RULE},
         "verdict": set(map(str, Verdict)),
         "kind": {row["kind"] for row in CATALOGUE},
         "product": {row["id"] for row in CATALOGUE},
@@ -65,7 +67,7 @@ def test_every_condition_is_one_that_is_known_and_can_hold() -> None:
 
 def test_every_row_is_reached() -> None:
     """A row behind a more general one would never be read."""
-    reached = {remedy_for(of_nobody(rule)).text for rule in (*RULES, UNDESCRIBED)}
+    reached = {remedy_for(of_nobody(rule)).text for rule in EVERY_RULE}
     reached |= {remedy_for(of_product(INTERCEPTED, row)).text for row in PRODUCTS}
     assert {row.text for row in remedies() if "client" not in row.when} == reached
 

@@ -125,5 +125,6 @@ def test_a_stand_in_is_never_certain() -> None:
 
 def test_every_row_and_cap_has_its_words() -> None:
     words = wording()
-    assert {rule.id for rule in RULES} | {rules.UNDESCRIBED.id} == set(words["rule"])
+    live = {rule for rule in words["rule"] if not rule.startswith("log-")}  # the others: test_log_rules.py
+    assert {rule.id for rule in RULES} | {rules.UNDESCRIBED.id} == live
     assert {cap.finding for cap in CAPS} <= set(words["finding"])

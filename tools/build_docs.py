@@ -1,15 +1,16 @@
-"""Write docs/decision.md from the rule table and its scenario file. ``--check`` only says whether it is up to date."""
+"""Write docs/decision.md and docs/logs.md from the rule tables and their scenario files. ``--check`` only says whether
+they are up to date."""
 
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tlsinspect.judge.logrules import LOG_RULES, LogRule
 from tlsinspect.judge.rules import CAPS, RULES, WORST_FIRST, Rule
 from tlsinspect.judge.words import wording
 
 ROOT = Path(__file__).parent.parent
-TARGET = ROOT / "docs" / "decision.md"
 STEPS = {
     1: "No certificate was seen",
     2: "Lists, and certificates that cannot be judged",
@@ -60,7 +61,7 @@ def _rows() -> Iterator[str]:
         yield ""
 
 
-def _row(rule: Rule) -> str:
+def _row(rule: Rule | LogRule) -> str:
     return f"| `{rule.id}` | {rule.says} | **{rule.verdict}** | {rule.confidence} |"
 
 
@@ -79,30 +80,54 @@ def _caps() -> Iterator[str]:
     yield ""
 
 
-def _scenarios() -> Iterator[str]:
+def _scenarios(file: str = "scenarios.toml", otherwise: str = "nothing but a genuine host") -> Iterator[str]:
     yield "## Scenarios"
     yield ""
     yield "Each is a test."
     yield ""
     yield "| scenario | given | verdict | findings |"
     yield "|---|---|---|---|"
-    text = (ROOT / "tlsinspect" / "judge" / "scenarios.toml").read_text(encoding="utf-8")
+    text = (ROOT / "tlsinspect" / "judge" / file).read_text(encoding="utf-8")
     for scenario in tomllib.loads(text)["scenario"]:
-        given = ", ".join(f"{k} = {v}" for k, v in scenario["given"].items()) or "nothing but a genuine host"
+        given = ", ".join(f"{k} = {v}" for k, v in scenario["given"].items()) or otherwise
         findings = ", ".join(f"`{f}`" for f in scenario.get("findings", []))
         verdict = f"{scenario['verdict']} ({scenario['confidence']})"
         yield f"| {scenario['name']} | {given} | {verdict} | {findings} |"
 
 
+def log_document() -> str:
+    """The page on logs, from its data alone."""
+    return "\n".join([*_log_head(), *_scenarios("logscenarios.toml", "Google's certificate, no complaint")]) + "\n"
+
+
+def _log_head() -> Iterator[str]:
+    yield "# How a log is judged"
+    yield ""
+    yield "Written by `tools/build_docs.py` from `tlsinspect/judge/logrules.py` and `logscenarios.toml`; edit those."
+    yield ""
+    yield "A log is text: anybody can have written it, and nothing in it is signed. So no row gives `genuine`, and none"
+    yield "is more than `likely`. The table is read from the top; the first row that holds gives the verdict."
+    yield ""
+    yield "| row | holds when | verdict | confidence |"
+    yield "|---|---|---|---|"
+    yield from (_row(rule) for rule in LOG_RULES)
+    yield ""
+
+
+PAGES = {"decision.md": document, "logs.md": log_document}
+
+
 def main() -> int:
-    current = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
-    if "--check" in sys.argv[1:]:
-        if current != document():
-            print(f"{TARGET.name} is not what the rules say now: run python tools/build_docs.py", file=sys.stderr)
+    folder = ROOT / "docs"
+    for name, page in PAGES.items():
+        target = folder / name
+        current = target.read_text(encoding="utf-8") if target.exists() else ""
+        if "--check" not in sys.argv[1:]:
+            folder.mkdir(exist_ok=True)
+            target.write_text(page(), encoding="utf-8", newline="\n")
+        elif current != page():
+            print(f"{name} is not what the rules say now: run python tools/build_docs.py", file=sys.stderr)
             return 1
-        return 0
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(document(), encoding="utf-8", newline="\n")
     return 0
 
 

@@ -180,8 +180,8 @@ LOG_RULES: tuple[LogRule, ...] = (
 def decide_log(facts: LogFacts) -> tuple[LogRule, tuple[str, ...]]:
     """The row that decides, and the ids of later ones that hold too and say something of their own."""
     first, *later = [rule for rule in LOG_RULES if rule.when(facts)]
-    return first, tuple(rule.id for rule in later if rule.id in _SAYS_MORE)
+    return first, tuple(rule.id for rule in later if rule.id in SAYS_MORE)
 
 
 # Rows that are worth saying beside another that decided.
-_SAYS_MORE = {"log-revoked", "log-malformed"}
+SAYS_MORE = {"log-revoked", "log-malformed"}

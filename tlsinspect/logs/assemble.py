@@ -191,7 +191,8 @@ class Assembler:
         current.told = number
         part = section(text)
         if part:
-            current.torn |= part in current.parts or part != _SECTIONS[len(current.parts)]
+            expected = _SECTIONS[len(current.parts) : len(current.parts) + 1]
+            current.torn |= (part,) != expected
             current.parts = (*current.parts, part)[: len(_SECTIONS)]
             current.section = "" if part == "end" else part
         elif current.section in ("subject", "issuer"):
@@ -224,8 +225,10 @@ class Assembler:
         if found is None:
             current.torn |= bool(text.strip())
         elif found[0] == "from":
+            current.torn |= current.logged.not_before is not None
             current.logged = replace(current.logged, not_before=found[1])
         else:
+            current.torn |= current.logged.not_after is not None
             current.logged = replace(current.logged, not_after=found[1])
 
     # -- failures -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,167 @@
+"""What the lines of a log come to, put together by thread: every failure the tools can write, read back."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.loggen import (
+    CERTIFICATES,
+    EVERY_FLAGS,
+    FIDDLER,
+    GOOGLE,
+    MODULES,
+    SYSTEM,
+    VERSION,
+    Incident,
+    at,
+    head,
+    hostile,
+    log,
+    messages,
+    retried,
+    threads,
+)
+from tlsinspect.logs.assemble import Assembler, Failure, Origin
+from tlsinspect.logs.grammar import head as read_head
+from tlsinspect.logs.products import product_of
+from tlsinspect.model import Logged, LogKind
+
+KINDS = tuple(LogKind)
+
+
+def failures(lines: Iterable[str], origin: Origin | None = None) -> list[Failure]:
+    assembler = Assembler(origin or Origin(""))
+    found = [each for number, line in enumerate(lines, 1) for each in assembler.feed(number, line)]
+    return [*found, *assembler.flush()]
+
+
+def told(lines: Iterable[str], origin: Origin | None = None) -> list[Logged]:
+    """Every try, without its line, in the order of their beginning."""
+    tries = sorted((each for failure in failures(lines, origin) for each in failure), key=lambda each: each.line)
+    return [replace(each, line=0) for each in tries]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("certificate", CERTIFICATES)
+def test_every_combination_of_flags(kind: LogKind, certificate: str) -> None:
+    incidents = [
+        Incident(at(60 * n), kind, flags=flags, certificate=CERTIFICATES[certificate])
+        for n, flags in enumerate(EVERY_FLAGS)
+    ]
+    written = log(incidents, between=2)
+    assert told(written.lines) == list(written.failures)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("code", [12002, 12007, 12029, 12030, 12044, 12152, 12166, 12188, 10060, 10061, 11001])
+@pytest.mark.parametrize("destination", [True, False])
+def test_failures_before_tls(kind: LogKind, code: int, destination: bool) -> None:
+    went_to = ("10.0.0.7", 3128, "proxy.example.com") if destination else None
+    written = log([Incident(at(60 * n), kind, code=code, went_to=went_to) for n in range(3)], between=3)
+    assert told(written.lines) == list(written.failures)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", [302, 403, 407, 502, 511])
+def test_refusals_of_a_proxy(kind: LogKind, status: int) -> None:
+    written = log([Incident(at(60 * n), kind, http_status=status) for n in range(2)], between=2)
+    assert told(written.lines) == list(written.failures)
+
+
+@pytest.mark.parametrize("code", [12017, 12032, 12180])
+def test_what_is_no_failure_of_the_network(code: int) -> None:
+    assert told(log([Incident(at(0), code=code)]).lines) == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_threads_that_write_between_each_other(seed: int) -> None:
+    chance = random.Random(seed)
+    incidents = [
+        Incident(
+            at(n / 1000),
+            flags=chance.choice(EVERY_FLAGS),
+            certificate=chance.choice(list(CERTIFICATES.values())),
+            thread=f"{n + 0x1A20:x}",
+        )
+        if chance.random() < 0.7
+        else Incident(at(n / 1000), code=12007, thread=f"{n + 0x1A20:x}")
+        for n in range(12)
+    ]
+    written = threads(incidents, seed=seed)
+    assert told(written.lines) == list(written.failures)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_of_other_threads_within_a_certificate(seed: int) -> None:
+    incidents = [Incident(at(20 * n), flags=0x9, certificate=FIDDLER) for n in range(5)]
+    written = log(incidents, between=1, within=4, seed=seed)
+    assert told(written.lines) == list(written.failures)
+
+
+def test_the_second_try_belongs_to_the_first() -> None:
+    first, second = retried(
+        Incident(at(0), flags=0x8, certificate=FIDDLER, went_to=("10.0.0.7", 3128, "proxy")),
+        Incident(at(3), code=12002),
+    )
+    lines = [line for incident in (first, second) for message in messages(incident) for line in message]
+    (story,) = failures(lines)
+    assert [replace(each, line=0) for each in story] == [first.logged, second.logged]
+
+
+@pytest.mark.parametrize("product", MODULES)
+def test_the_head_tells_the_product(product: str) -> None:
+    found = read_head("\n".join(head(product)))
+    assert product_of(path=found["exe"]) == product
+    assert (found["version"], found["system"]) == (VERSION, SYSTEM)
+    incident = Incident(at(0), flags=1, certificate=GOOGLE, module=MODULES[product])
+    written = log([incident], product=product, between=1)
+    assert told(written.lines, Origin("", product, VERSION, SYSTEM)) == list(written.failures)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_block_that_is_cut_says_less_and_nothing_else(kind: LogKind) -> None:
+    """At its end or its beginning, at every line."""
+    incident = Incident(at(0), kind, flags=0x29, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))
+    lines = log([incident]).lines
+    for cut in range(len(lines) + 1):
+        for part in (lines[:cut], lines[cut:]):
+            for found in told(part):
+                assert_less(found, incident.logged)
+                assert not found.whole or {"---Validity--", "-------------"} <= set(part)
+                assert found.whole or part != lines
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_that_is_missing_is_not_made_up(kind: LogKind) -> None:
+    incident = Incident(at(0), kind, flags=0x29, certificate=FIDDLER)
+    lines = log([incident]).lines
+    for gone in range(len(lines)):
+        for found in told([*lines[:gone], *lines[gone + 1 :]]):
+            assert_less(found, incident.logged)
+
+
+def assert_less(found: Logged, whole: Logged) -> None:
+    """All that is said is said of the whole as well. A name may be lost with its heading; then it is not whole."""
+    assert set(found.subject) | set(found.issuer) <= set(whole.subject) | set(whole.issuer)
+    if found.whole:
+        assert set(found.subject) <= set(whole.subject)
+        assert set(found.issuer) <= set(whole.issuer)
+    for name in ("time", "status", "code", "not_before", "not_after", "address", "port"):
+        assert getattr(found, name) in (None, getattr(whole, name)), name
+    for name in ("api", "via", "retry", "name"):
+        assert getattr(found, name) in ("", getattr(whole, name)), name
+    assert (found.flags or 0) & ~(whole.flags or 0) == 0
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    assembler = Assembler(Origin(""))
+    count = 0
+    for number, line in enumerate(hostile(40_000, longest=300), 1):
+        for failure in assembler.feed(number, line):
+            count += len(failure)
+            assert all(len(value) <= 256 for each in failure for value in (*each.subject, *each.issuer))
+        held: Sequence[object] = (*assembler._open, *assembler._waiting, *assembler._told)
+        assert len(held) <= 3 * 64
+    assert count

@@ -1,0 +1,203 @@
+"""Logs that nobody wrote, or that somebody wrote to do harm. Whatever comes: no exception, nothing lost from counts,
+nothing said that a log cannot say."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import fields
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import shared_data
+from tests.loggen import CERTIFICATES, EVERY_FLAGS, Incident, at, log, messages
+from tlsinspect.logs.assemble import Assembler, Failure, Origin
+from tlsinspect.model import Logged, LogKind
+
+# -- lines ------------------------------------------------------------------------------------------------------------
+
+_NUMBERS = st.one_of(
+    st.integers(0, 2**32 - 1).map(lambda n: f"0x{n:08x}"),
+    st.sampled_from(
+        ("0x", "0x0", "0xffffffff", "0x123456789", "0x80072f8f", "0x00002f8f", "0x00000009", "12175", "٤٠٧")
+    ),
+)
+_TIMES = st.one_of(
+    st.datetimes().map(lambda t: t.isoformat(timespec="milliseconds")),
+    st.sampled_from(
+        (
+            "0000-00-00T00:00:00", "0001-01-01T00:00:00.000", "9999-12-31T23:59:59.999", "2026-13-45T99:99:99.999",
+            "2026-02-30T12:00:00.000", "٢٠٢٦-٠١-٠١T٠٠:٠٠:٠٠.٠٠٠", "2026-03-02T09:00:00.123456789",
+        )
+    ),
+)  # fmt: skip
+_ZONES = st.sampled_from(("", "Z", "+00:00", "-03:00", "+14:00", "-14:00", "+23:59", "-23:59", "+99:99", "+3"))
+_WORDS = st.text(max_size=60)
+_ADDRESSES = st.one_of(
+    st.ip_addresses().map(str),
+    st.sampled_from(("[::1]", "999.1.1.1", "::ffff:127.0.0.1", "fe80::1%eth0", "0.0.0.0", "1:2:3", "::", "")),
+)
+_MESSAGES = st.one_of(
+    _WORDS,
+    st.builds("Secure connection failure. Status: {}. Info {}".format, _NUMBERS, _NUMBERS),
+    st.builds("TLS connection failure. [Status: {}. Status Info: {}]".format, _NUMBERS, _NUMBERS),
+    st.sampled_from(("Failure details:", "Certificate details:", "Certificate details: x")),
+    st.builds("WINHTTP_CALLBACK_STATUS_FLAG_{}: {}".format, st.sampled_from(("INVALID_CA", "X", "")), _WORDS),
+    st.builds("Error from API {} with {}. Will try {}. Code: {}".format, _WORDS, _WORDS, _WORDS, _NUMBERS),
+    st.builds("Error result {}, hr = {}. Setting event {}.".format, st.integers(-9, 10**12), _NUMBERS, _WORDS),
+    st.builds(
+        "Network connection destination details: {}:{} ({})".format, _ADDRESSES, st.integers(-1, 99999), _WORDS
+    ),
+    st.builds("{} proxy hr = {} HTTP status {} https://{}/".format, _WORDS, _NUMBERS, st.integers(0, 9999), _WORDS),
+)  # fmt: skip
+_TRACE = st.builds(
+    "{}{} {} {}:{} {}!{} @ {} ({})> {}".format,
+    _TIMES, _ZONES, st.sampled_from(("1a20", "1A20", "0", "ffffffff", "g", "123456789")),
+    st.sampled_from("EWFAIV"), st.sampled_from(("Network", "Sync", "Ä")),
+    st.sampled_from(("ClientMigration", "gsync32", "x")), st.sampled_from(("WinHttp::HandleCallback", "a", "@")),
+    st.integers(0, 10**10), st.sampled_from(("", "x", "()")), _MESSAGES,
+)  # fmt: skip
+_AUTHORISATION = st.builds(
+    "[{}{}:{}:{}({})] {}".format,
+    _TIMES, _ZONES, st.sampled_from(("ERROR", "INFO", "")), st.sampled_from(("windows_http.cc", "a", "")),
+    st.integers(0, 10**10), _MESSAGES,
+)  # fmt: skip
+_CONTINUED = st.one_of(
+    st.sampled_from(
+        (
+            "---Validity--", "---Subject---", "---Issuer----", "-------------", "--------", "", " ", "\t",
+            "Google Trust Services", "WR2", "*.google.com", "DO_NOT_TRUST_FiddlerRoot", "US",
+        )
+    ),
+    st.builds("Valid {}: {}{}".format, st.sampled_from(("from", "until", "x")), _TIMES, st.sampled_from(("Z", " UTC"))),
+    _WORDS,
+)  # fmt: skip
+LINES = st.lists(st.one_of(_TRACE, _AUTHORISATION, _CONTINUED, _CONTINUED), max_size=40)
+
+
+def failures(lines: Sequence[str]) -> list[Failure]:
+    assembler = Assembler(Origin("x.log"))
+    found = [each for number, line in enumerate(lines, 1) for each in assembler.feed(number, line)]
+    found += assembler.flush()
+    assert not assembler.busy
+    assert list(assembler.flush()) == []  # nothing is told twice
+    return found
+
+
+def check(lines: Sequence[str], found: Sequence[Failure]) -> None:
+    """What holds of any log."""
+    seen: set[int] = set()
+    for failure in found:
+        assert 1 <= len(failure) <= 2
+        for each in failure:
+            assert 1 <= each.line <= len(lines)
+            assert each.line not in seen, "one line begins two failures"
+            seen.add(each.line)
+            check_logged(each, lines)
+
+
+def check_logged(logged: Logged, lines: Sequence[str]) -> None:
+    text = "\n".join(lines)
+    assert logged.time is None or logged.time.utcoffset() is not None
+    for number in (logged.status, logged.flags, logged.code):
+        assert number is None or 0 <= number < 2**32
+    assert logged.port is None or 0 < logged.port < 65536
+    assert len(logged.message) <= 300
+    assert logged.message in text
+    for values in (logged.subject, logged.issuer):
+        assert len(values) <= 16
+        assert all(len(value) <= 256 and value in text for value in values)
+    if logged.whole:
+        assert logged.subject
+        assert logged.issuer
+        assert logged.not_before is not None
+        assert logged.not_after is not None
+    for each in fields(Logged):
+        value = getattr(logged, each.name)
+        assert not isinstance(value, str) or len(value) <= 512, each.name
+
+
+@settings(max_examples=400, deadline=None)
+@given(LINES)
+def test_lines_of_both_forms_in_any_order(lines: list[str]) -> None:
+    check(lines, failures(lines))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text())
+def test_any_text(text: str) -> None:
+    lines = text.split("\n")
+    check(lines, failures(lines))
+
+
+# -- real excerpts, mutated -------------------------------------------------------------------------------------------
+
+
+def excerpts() -> list[list[str]]:
+    """The two examples of Google's help page, and one made of everything."""
+    page = (shared_data("..") / "seeds").glob("002_*.txt")
+    lines = next(page).read_text(encoding="utf-8").splitlines()
+    begins = [n for n, line in enumerate(lines) if "onnection failure. S" in line]
+    assert len(begins) == 2
+    found = [lines[n : next(m for m in range(n, len(lines)) if "destination details" in lines[m]) + 1] for n in begins]
+    made = [
+        Incident(at(n), kind, flags=flags, certificate=certificate)
+        for n, (kind, flags, certificate) in enumerate(
+            zip(list(LogKind) * 2, EVERY_FLAGS[3::50], [*CERTIFICATES.values()] * 2, strict=False)
+        )
+    ]
+    return [*found, list(log(made, between=1).lines)]
+
+
+_OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(("gone", "twice", "swap", "cut", "joined")), st.integers(0, 10**6), st.integers(0, 10**6)
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def mutated(lines: Sequence[str], operations: Sequence[tuple[str, int, int]]) -> list[str]:
+    found = list(lines)
+    for what, one, other in operations:
+        if not found:
+            break
+        n, m = one % len(found), other % len(found)
+        if what == "gone":
+            del found[n]
+        elif what == "twice":
+            found.insert(m, found[n])
+        elif what == "swap":
+            found[n], found[m] = found[m], found[n]
+        elif what == "cut":
+            found[n] = found[n][: other % (len(found[n]) + 1)]
+        else:
+            found[n : n + 2] = ["".join(found[n : n + 2])]
+    return found
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(0, 2), _OPERATIONS)
+def test_real_excerpts_mutated(which: int, operations: list[tuple[str, int, int]]) -> None:
+    lines = mutated(excerpts()[which], operations)
+    found = failures(lines)
+    check(lines, found)
+
+
+def test_a_certificate_of_which_a_line_stands_twice_is_not_whole() -> None:
+    for lines in excerpts():
+        for n, line in enumerate(lines):
+            if line.startswith(("---V", "---S", "---I", "Valid ")):
+                found = [each for failure in failures([*lines[:n], line, *lines[n:]]) for each in failure]
+                before = [each for failure in failures(lines) for each in failure]
+                assert sum(each.whole for each in found) == sum(each.whole for each in before) - 1
+
+
+def test_a_try_is_told_once_however_often_it_is_repeated() -> None:
+    chance = random.Random(1)
+    for _ in range(50):
+        incidents = [
+            Incident(at(30 * n), chance.choice(list(LogKind)), flags=chance.choice(EVERY_FLAGS)) for n in range(20)
+        ]
+        lines = [line for incident in incidents for message in messages(incident) for line in message]
+        assert sum(map(len, failures(lines))) == len(incidents)
