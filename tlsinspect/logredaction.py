@@ -38,7 +38,7 @@ _WAY = re.compile(
     r"using|settings|[\s(),.:/-])*",
     re.IGNORECASE,
 )
-_VERSION = re.compile(r"(?:\d+|windows|server|service|pack|sp|build|x64|x86|[\s.,:/()-])*", re.IGNORECASE)
+_VERSION = re.compile(r"(?:\d|windows|server|service|pack|sp|build|x64|x86|[\s.,:/()-])*", re.IGNORECASE)
 _THREAD = re.compile(r"(?:0x)?[0-9A-Fa-f]{0,16}")
 _API = re.compile(r"(?:(?:WinHttp|Internet|Http)\w{0,40})?")
 _PLAIN: Mapping[str, re.Pattern[str]] = {
@@ -107,6 +107,8 @@ class LogRedaction:
                 yield value, self._shown("name", value)
         if said.name and not self._trust.is_google_name(said.name) and said.name.casefold() != "localhost":
             yield said.name, self._shown("machine", said.name)
+        if said.host and not self._trust.is_google_name(said.host):
+            yield said.host, self._shown("name", said.host)
         if said.message:
             yield said.message, "<message>"
 
