@@ -27,12 +27,21 @@ os.environ["XDG_CACHE_HOME"] = _CACHE.name
 def shared_data(name: str) -> Path:
     """A file or folder of the recorded data beside the repository; without it the test is skipped by name, and fails
     where a pipeline (CI) would otherwise lose it without anybody noticing."""
-    path = ROOT.parent / "shared" / "data" / name
+    return _shared(f"data/{name}")
+
+
+def shared_seed(name: str) -> Path:
+    """One of the owner's documents, likewise."""
+    return _shared(f"seeds/{name}")
+
+
+def _shared(name: str) -> Path:
+    path = ROOT.parent / "shared" / name
     if path.exists():
         return path
     if os.environ.get("CI"):
-        pytest.fail(f"the recorded data {name!r} is missing, and CI allows no skipping", pytrace=False)
-    pytest.skip(f"the recorded data {name!r} is not here")
+        pytest.fail(f"the recorded {name!r} is missing, and CI allows no skipping", pytrace=False)
+    pytest.skip(f"the recorded {name!r} is not here")
 
 
 @dataclass(frozen=True)

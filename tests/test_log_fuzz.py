@@ -1,17 +1,27 @@
 """Logs that nobody wrote, or that somebody wrote to do harm. Whatever comes: no exception, nothing lost from counts,
 nothing said that a log cannot say."""
 
+import io
 import random
-from collections.abc import Sequence
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import shared_data
-from tests.loggen import CERTIFICATES, EVERY_FLAGS, Incident, at, log, messages
+from tests.loggen import CERTIFICATES, EVERY_FLAGS, Incident, at, hostile, log, messages, trace_line
+from tlsinspect import read_log
+from tlsinspect.logged import Reading
 from tlsinspect.logs.assemble import Assembler, Failure, Origin
-from tlsinspect.model import Logged, LogKind
+from tlsinspect.logs.sources import find
+from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, Verdict
+from tlsinspect.trust import Trust
 
 # -- lines ------------------------------------------------------------------------------------------------------------
 
@@ -201,3 +211,129 @@ def test_a_try_is_told_once_however_often_it_is_repeated() -> None:
         ]
         lines = [line for incident in incidents for message in messages(incident) for line in message]
         assert sum(map(len, failures(lines))) == len(incidents)
+
+
+# -- octets -----------------------------------------------------------------------------------------------------------
+
+TRUST = Trust.default()
+
+
+def read(octets: bytes, name: str = "Trace.log") -> tuple[list[Assessment], LogFile]:
+    """What a file of these octets says."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(octets)
+        reading = Reading(find([str(path)]), TRUST)
+        found = list(reading)
+        (file,) = reading.files
+    assert file.failures == len(found)
+    assert file.name.endswith(name)
+    for each in found:
+        assert each.basis is Basis.TEXT
+        assert each.verdict is not Verdict.GENUINE
+        assert each.confidence in (Confidence.LIKELY, Confidence.WEAK)
+        for observation in each.observations:
+            assert observation.logged is not None
+            assert 1 <= observation.logged.line <= file.lines
+    return found, file
+
+
+def lines_in(octets: bytes) -> int:
+    return octets.count(b"\n") + (not octets.endswith(b"\n") and octets != b"")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=2000), st.sampled_from((b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b\x08\x00")))
+def test_any_octets(octets: bytes, begin: bytes) -> None:
+    found, file = read(begin + octets)
+    assert not found or file.lines
+
+
+@settings(max_examples=150, deadline=None)
+@given(LINES, st.sampled_from(("\n", "\r\n")), st.booleans())
+def test_every_line_is_counted(lines: list[str], newline: str, last_break: bool) -> None:
+    octets = (newline.join(lines) + newline * last_break).encode("utf-8", "surrogatepass")
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b"):
+        return
+    _, file = read(octets)
+    assert (file.lines, file.octets) == (lines_in(octets), len(octets))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2), st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=10))
+def test_real_excerpts_with_octets_flipped(which: int, flips: list[tuple[int, int]]) -> None:
+    octets = bytearray("\n".join(excerpts()[which]).encode())
+    for place, change in flips:
+        octets[place % len(octets)] ^= change
+    _, file = read(bytes(octets))
+    if octets[:2] not in (b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b"):
+        assert file.lines == lines_in(bytes(octets))
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+class Made(io.RawIOBase):
+    """A file as it is written: octets made when they are asked for."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        while not self._left:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._left = part
+        count = min(len(view), len(self._left))
+        view[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+MEGABYTE = 1 << 20
+
+
+def _hostile_lines() -> Iterator[bytes]:
+    return (line.encode() + b"\n" for line in hostile(150_000, longest=600))
+
+
+def _threads() -> Iterator[bytes]:
+    """A failure that is begun in each of very many threads."""
+    message = "Secure connection failure. Status: 0x00010000. Info 0x00000009"
+    return (trace_line(at(0), message, thread=f"{n:x}").encode() + b"\n" for n in range(150_000))
+
+
+def _endless_block() -> Iterator[bytes]:
+    yield trace_line(at(0), "Secure connection failure. Status: 0x00010000. Info 0x00000009").encode() + b"\n"
+    yield trace_line(at(0), "Failure details:").encode() + b"\n---Subject---\n"
+    yield from (b"value %d\n" % n for n in range(400_000))
+
+
+def _endless_line() -> Iterator[bytes]:
+    yield trace_line(at(0), "Error result 5, hr = 0x80072ee7 ").encode()
+    yield from (b"x" * 65536 for _ in range(64 * 16))  # 64 MB
+
+
+def _endless_wide_line() -> Iterator[bytes]:
+    yield b"\xff\xfe"
+    yield from (b"x\0" * 32768 for _ in range(64 * 16))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("made", [_hostile_lines, _threads, _endless_block, _endless_line, _endless_wide_line])
+def test_memory_has_a_bound(made: Callable[[], Iterator[bytes]]) -> None:
+    list(read_log(io.BytesIO(b"x"), trust=TRUST))  # what is loaded once
+    tracemalloc.start()
+    try:
+        for each in read_log(io.BufferedReader(Made(made())), trust=TRUST):
+            assert each.basis is Basis.TEXT
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 * MEGABYTE

@@ -177,11 +177,6 @@ LOG_RULES: tuple[LogRule, ...] = (
 )  # fmt: skip
 
 
-def decide_log(facts: LogFacts) -> tuple[LogRule, tuple[str, ...]]:
-    """The row that decides, and the ids of later ones that hold too and say something of their own."""
-    first, *later = [rule for rule in LOG_RULES if rule.when(facts)]
-    return first, tuple(rule.id for rule in later if rule.id in SAYS_MORE)
-
-
-# Rows that are worth saying beside another that decided.
-SAYS_MORE = {"log-revoked", "log-malformed"}
+def decide_log(facts: LogFacts) -> LogRule:
+    """The row that decides. Total: the last one always holds."""
+    return next(rule for rule in LOG_RULES if rule.when(facts))

@@ -160,7 +160,7 @@ def _dates(logged: Logged) -> _Dates:
 
 
 def _assessed(read: _Read, trust: Trust) -> Assessment:
-    rule, also = decide_log(read.facts)
+    rule = decide_log(read.facts)
     shown = read.product if read.product is not None and read.product.kind not in NOT_PRODUCTS else None
     words = _words(read, shown)
     logged = read.logged
@@ -173,7 +173,7 @@ def _assessed(read: _Read, trust: Trust) -> Assessment:
         rule=rule.id,
         explanation=explanation(rule.id, words),
         remedy=remedy(case_of(read.endpoint, rule.id, rule.verdict, shown), words),
-        findings=tuple(_findings(read, rule.verdict, also, words, trust)),
+        findings=tuple(_findings(read, rule.verdict, words, trust)),
         attribution=shown,
         issuer=", ".join(logged.issuer) or None,
         issuer_title=logged.issuer[-1] if logged.issuer else None,
@@ -253,9 +253,7 @@ def _hypothesis(read: _Read) -> str:
 # -- findings ---------------------------------------------------------------------------------------------------------
 
 
-def _findings(
-    read: _Read, verdict: Verdict, also: Sequence[str], words: dict[str, str], trust: Trust
-) -> Iterator[Finding]:
+def _findings(read: _Read, verdict: Verdict, words: dict[str, str], trust: Trust) -> Iterator[Finding]:
     """What is worth saying beside the verdict, most telling first."""
     yield from _of_product(read, words)
     yield from _of_clock(read, verdict, words)
@@ -265,8 +263,10 @@ def _findings(
         yield finding("log-block-damaged")
     if read.code is not None or read.logged.code is not None:
         yield finding("log-code", {"code": words["code"], "api": _api(read.logged)}, words)
-    for rule in also:
-        yield finding(f"{rule}-too", {}, words)
+    if read.facts.revoked and verdict is not Verdict.REVOKED:
+        yield finding("log-revoked-certificate")
+    if read.facts.malformed and verdict is not Verdict.INCONCLUSIVE:
+        yield finding("log-malformed-certificate")
     if not read.logged.zone:
         yield finding("log-clock-without-zone")
 

@@ -73,7 +73,7 @@ class Assembler:
         self._open: OrderedDict[_Key, _Open] = OrderedDict()
         self._waiting: OrderedDict[_Key, Logged] = OrderedDict()  # for what becomes of the second try
         self._last: _Key | None = None  # whose message was the last
-        self._told: OrderedDict[int, _Telling] = OrderedDict()  # codes of failures
+        self._told: OrderedDict[str, _Telling] = OrderedDict()  # what failed, by the name of its number
 
     @property
     def busy(self) -> bool:
@@ -135,12 +135,10 @@ class Assembler:
             return True
         if line.level not in _COMPLAINTS:
             return False
-        if told.http_status is not None and http_status(told.http_status, proxy=told.proxy) is not None:
-            return True
-        known = error(told.code) if told.code is not None else None
-        if known is None or known.means in ("", "none"):
+        key = _telling(told)
+        if key is None:
             return False
-        before = self._told.get(known.value)
+        before = self._told.get(key)
         return before is None or before.place == line.place or _apart(before.time, line.time) > ECHO
 
     def _begun(self, number: int, line: Line) -> _Open:
@@ -172,12 +170,11 @@ class Assembler:
         elif told.called:
             name = api(int(told.api)) if told.api.isdecimal() else told.api
             current.logged = replace(logged, code=told.code, api=name, via=told.via, retry=told.retry)
-            self._remember(told.code, line)
         else:
             message = line.message[:LONGEST_MESSAGE]
             code = told.code if told.code is not None else logged.code
             current.logged = replace(logged, code=code, http_status=told.http_status, host=told.host, message=message)
-            self._remember(told.code, line)
+        self._remember(told, line)
 
     # -- lines that go on ---------------------------------------------------------------------------------------------
 
@@ -249,13 +246,23 @@ class Assembler:
         else:
             yield (logged,) if first is None else (first, logged)
 
-    def _remember(self, code: int | None, line: Line) -> None:
-        known = error(code) if code is not None else None
-        if known is not None:
-            self._told.pop(known.value, None)
-            self._told[known.value] = _Telling(line.place, line.time)
+    def _remember(self, told: Said, line: Line) -> None:
+        key = _telling(told)
+        if key is not None:
+            self._told.pop(key, None)
+            self._told[key] = _Telling(line.place, line.time)
             while len(self._told) > MOST_THREADS:
                 self._told.popitem(last=False)
+
+
+def _telling(told: Said) -> str | None:
+    """The failure that a message tells of by a number, whichever way that is written; None where it tells of none."""
+    if told.http_status is not None:
+        answer = http_status(told.http_status, proxy=told.proxy)
+        if answer is not None:
+            return answer.name
+    known = error(told.code) if told.code is not None else None
+    return known.name if known is not None and known.means != "none" else None
 
 
 def _is_another(current: _Open, told: Said) -> bool:
@@ -265,9 +272,8 @@ def _is_another(current: _Open, told: Said) -> bool:
         return logged.status is not None or logged.code is not None or bool(current.parts)
     if told.certificate:
         return bool(current.parts)
-    if told.code is not None:
-        known, before = error(told.code), error(logged.code) if logged.code is not None else None
-        return logged.code is not None and (told.called or known is None or known != before)
+    if told.code is not None or told.http_status is not None:
+        return logged.code is not None or logged.http_status is not None
     return False
 
 

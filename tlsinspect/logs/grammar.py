@@ -16,13 +16,13 @@ from tlsinspect.model import LogKind
 
 _TRACE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\d\d:\d\d|Z)) (?P<thread>[0-9A-Fa-f]{1,8}) "
-    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512}) @ \d{1,9} "
+    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512} @ \d{1,9}) "
     r"\([^()]{0,128}\)> ?(?P<message>.*)",
     re.DOTALL,
 )
 _AUTHORISATION = re.compile(
     r"\[(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<zone>[+-]\d\d:\d\d|Z)?):(?P<level>[A-Z]{1,16}):"
-    r"(?P<place>[^()\]]{1,256})\(\d{1,9}\)\] ?(?P<message>.*)",
+    r"(?P<place>[^()\]]{1,256}\(\d{1,9}\))\] ?(?P<message>.*)",
     re.DOTALL,
 )
 
@@ -37,7 +37,7 @@ class Line:
     thread: str
     level: str
     module: str
-    place: str  # in the program
+    place: str  # the statement of the program that wrote it
     message: str
 
 
@@ -68,12 +68,14 @@ def _time(text: str) -> datetime | None:
 # -- what a message says ----------------------------------------------------------------------------------------------
 
 _NUMBER = r"0x[0-9A-Fa-f]{1,8}(?![0-9A-Fa-f])"
-_SECURE = re.compile(rf"Status: (?P<status>{_NUMBER})\.? ?(?:Status )?Info:? (?P<flags>{_NUMBER})")
+# These are printed with all of their eight digits: fewer at the end of a line are a number that was cut.
+_PRINTED = r"0x(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{1,7}(?!$))(?![0-9A-Fa-f])"
+_SECURE = re.compile(rf"Status: (?P<status>{_PRINTED})\.? ?(?:Status )?Info:? (?P<flags>{_PRINTED})")
 _API = re.compile(
     r"Error from API (?P<api>\w{1,64})(?: with (?P<via>[^.]{1,64}))?\.(?: Will try (?P<retry>[^.]{1,64})\.)?"
-    rf" ?Code: (?P<code>{_NUMBER})"
+    rf" ?Code: (?P<code>{_PRINTED})"
 )
-_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_NUMBER})")
+_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_PRINTED})")
 _DESTINATION = re.compile(
     r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})\]?:(?P<port>\d{1,5})"
     r"(?: \((?P<name>.{0,255}?)\))?\s*"

@@ -1,0 +1,356 @@
+"""What logs come to: Google's own two examples in three languages, and each rule by what the tools write."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import shared_seed
+from tests.loggen import FIDDLER, GOOGLE, GOOGLES_ADDRESS, NOBODY, Certificate, Incident, at, log
+from tlsinspect import read_log
+from tlsinspect.model import Assessment, Basis, Confidence, LogKind, Severity, Verdict
+
+HERE = ("127.0.0.1", 8888, "PC-7")
+NEARBY = ("10.20.30.40", 8080, "proxy7.corp.example")
+
+
+def read(*incidents: Incident) -> list[Assessment]:
+    return of_text(log(incidents, between=1).text)
+
+
+def of_text(text: str) -> list[Assessment]:
+    found = list(read_log(io.BytesIO(text.encode())))
+    for assessment in found:
+        assert assessment.basis is Basis.TEXT
+        assert assessment.confidence in (Confidence.LIKELY, Confidence.WEAK)
+        assert assessment.verdict is not Verdict.GENUINE
+        assert assessment.explanation
+        assert "unknown" not in assessment.explanation
+        assert "{" not in "".join(
+            [assessment.explanation, assessment.remedy, *(f.sentence for f in assessment.findings)]
+        )
+    return found
+
+
+def only(*incidents: Incident) -> Assessment:
+    (found,) = read(*incidents)
+    return found
+
+
+def codes(assessment: Assessment) -> set[str]:
+    return {f.code for f in assessment.findings}
+
+
+def sentence(assessment: Assessment, code: str) -> str:
+    return next(f.sentence for f in assessment.findings if f.code == code)
+
+
+# -- Google's own examples ------------------------------------------------------------------------------------------
+
+SEEDS = ("000_06eef87c48abeaac.txt", "001_cb4c5d0bccc1f28e.txt", "002_7986321c2070fc55.txt")  # Italian, French, English
+
+
+def excerpt(page: Path, begin: str, end: str) -> str:
+    """The lines of the page from the first that begins so to the first after it that does."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith(begin))
+    last = next(n for n in range(first, len(lines)) if end in lines[n])
+    return "\n".join(lines[first : last + 1])
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_authorisation_log_of_google_s_page(name: str) -> None:
+    page = shared_seed(name)
+    (found,) = of_text(excerpt(page, "[2022-09-21T", "1e100.net"))
+    assert (found.verdict, found.confidence, found.rule) == (Verdict.CLOCK_SKEWED, Confidence.LIKELY, "log-clock")
+    assert "about 1749 to 1834 days ahead" in found.explanation
+    assert sentence(found, "clock-hypothesis") == "This would explain the clock: the year is 5 too high."
+    assert "only a consequence" in sentence(found, "log-revocation-by-clock")
+    assert {"log-clock-ahead", "log-clock-without-zone", "log-date-not-flagged", "log-reverse-name"} <= codes(found)
+    assert found.attribution is None
+    (seen,) = found.observations
+    assert seen.logged is not None
+    assert (seen.address, seen.logged.port, seen.logged.name) == ("216.58.194.170", 443, "sfo07s13-in-f170.1e100.net")
+    assert seen.route.proxy is None
+    assert found.endpoint.host == "*.googleapis.com"
+    ahead = next(f for f in found.findings if f.code == "log-clock-ahead")
+    assert 1749 <= int(ahead.values["least_seconds"]) / 86400 <= int(ahead.values["most_seconds"]) / 86400 <= 1834
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_trace_log_of_google_s_page(name: str) -> None:
+    page = shared_seed(name)
+    (found,) = of_text(excerpt(page, "2017-09-21T04:10:04.356-03:00", "127.0.0.1"))
+    assert (found.verdict, found.confidence, found.rule) == (Verdict.INTERCEPTED, Confidence.LIKELY, "log-interceptor")
+    assert found.attribution is not None
+    assert found.attribution.id == "fiddler-classic"
+    assert "127.0.0.1:8888 on that machine itself" in found.explanation
+    assert "only a consequence" in sentence(found, "log-revocation-by-interceptor")
+    assert {"log-ends-here", "log-root-not-trusted", "local-port-hint", "log-long-life"} <= codes(found)
+    assert sentence(found, "log-flags").startswith("Windows complained. CERT_REV_FAILED: ")
+    assert found.observations[0].route.proxy == "http://127.0.0.1:8888"
+    assert found.observations[0].logged is not None
+    assert found.observations[0].logged.product == "gwmmo"
+    assert found.remedy.startswith("Close Fiddler")
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_whole_page_is_a_log_too(name: str) -> None:
+    """Both forms in one file, and prose around them."""
+    found = list(read_log(shared_seed(name)))
+    assert sorted(a.verdict for a in found) == [Verdict.CLOCK_SKEWED, Verdict.INTERCEPTED]
+
+
+# -- who issued it --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", LogKind)
+@pytest.mark.parametrize("flags", [0x0, 0x1, 0x8, 0x9, 0x18, 0x21, 0x80000000])
+def test_a_product_s_name_outranks_every_flag(kind: LogKind, flags: int) -> None:
+    found = only(Incident(at(0), kind, flags=flags, certificate=FIDDLER))
+    assert (found.rule, found.verdict) == ("log-interceptor", Verdict.INTERCEPTED)
+
+
+def test_an_unknown_issuer_that_windows_does_not_trust() -> None:
+    for went_to, rule in ((HERE, "log-local-interceptor"), (NEARBY, "log-local-interceptor"),
+                          (GOOGLES_ADDRESS, "log-untrusted-issuer"), (None, "log-untrusted-issuer")):  # fmt: skip
+        found = only(Incident(at(0), flags=0x9, certificate=NOBODY, went_to=went_to))
+        assert (found.rule, found.verdict, found.confidence) == (rule, Verdict.INTERCEPTED, Confidence.LIKELY)
+        assert "log-root-not-trusted" in codes(found)
+        assert found.attribution is None
+
+
+def test_an_unknown_issuer_that_windows_trusts_is_a_weak_hint() -> None:
+    found = only(Incident(at(0), flags=0x1, certificate=NOBODY))
+    assert (found.rule, found.verdict, found.confidence) == ("log-foreign-issuer", Verdict.INTERCEPTED, Confidence.WEAK)
+    assert "log-root-trusted" in codes(found)
+
+
+def test_an_honest_proxy_of_the_machine_is_no_interceptor() -> None:
+    for went_to in (HERE, NEARBY):
+        found = only(Incident(at(0), flags=0x1, certificate=GOOGLE, went_to=went_to))
+        assert (found.rule, found.verdict) == ("log-revocation-unavailable", Verdict.INCONCLUSIVE)
+        assert {"log-ends-here", "log-ends-nearby"} & codes(found)
+
+
+def test_google_s_name_that_windows_does_not_trust_is_not_decided() -> None:
+    found = only(Incident(at(0), flags=0x8, certificate=GOOGLE))
+    assert (found.rule, found.verdict) == ("log-issuer-untrusted", Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("issuer", [("US", "DigiCert Inc", "www.digicert.com", "DigiCert High Assurance CA-3"),
+                                    ("BE", "GlobalSign nv-sa", "GlobalSign Organization Validation CA")])  # fmt: skip
+def test_a_public_authority_is_never_an_interceptor_by_its_name(issuer: tuple[str, ...]) -> None:
+    certificate = replace(GOOGLE, issuer=issuer)
+    assert only(Incident(at(0), flags=0x1, certificate=certificate)).rule == "log-unexpected-ca"
+    assert only(Incident(at(0), flags=0x8, certificate=certificate)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_a_certificate_of_which_lines_are_missing_accuses_nobody(missing: int) -> None:
+    """Without the line `Google Trust Services` the issuer is nobody known, and would be an interceptor."""
+    lines = list(log([Incident(at(0), flags=0x9, certificate=GOOGLE)]).lines)
+    begin = lines.index("---Issuer----")
+    cut = lines[: begin + 1 + missing] + lines[lines.index("-------------") + 1 :]
+    (found,) = of_text("\n".join(cut))
+    assert (found.rule, found.verdict) == ("log-block-damaged", Verdict.INCONCLUSIVE)
+
+
+def test_a_name_that_ends_its_section_by_itself_accuses_nobody() -> None:
+    """A certificate may say anything in its names, the headings of the log too."""
+    forged = replace(NOBODY, subject=("x", "---Issuer----", "US", "Google Trust Services", "WR2", "-------------"))
+    found = read(Incident(at(0), flags=0x8, certificate=forged))
+    assert found
+    assert all(a.verdict in (Verdict.INCONCLUSIVE, Verdict.INTERCEPTED) for a in found)
+
+
+# -- for whom -------------------------------------------------------------------------------------------------------
+
+PORTAL = Certificate(("login.hotel.example",), ("US", "Let's Encrypt", "R3"), GOOGLE.not_before, GOOGLE.not_after)
+
+
+def test_another_host() -> None:
+    found = only(Incident(at(0), flags=0x10, certificate=PORTAL))
+    assert (found.verdict, found.confidence) == (Verdict.WRONG_HOST, Confidence.LIKELY)
+    assert "login.hotel.example" in found.explanation
+    assert only(Incident(at(0), flags=0x10)).confidence is Confidence.WEAK
+
+
+def test_another_host_without_a_complaint_may_be_meant() -> None:
+    for flags in (0x1, 0x8, 0x9):
+        assert only(Incident(at(0), flags=flags, certificate=PORTAL)).rule == "log-other-name"
+
+
+# -- when -----------------------------------------------------------------------------------------------------------
+
+
+def with_clock(days: float, kind: LogKind = LogKind.TRACE) -> Assessment:
+    """By a clock so many days after the end of Google's certificate, before its beginning where negative."""
+    edge = GOOGLE.not_after if days >= 0 else GOOGLE.not_before
+    return only(Incident(edge + timedelta(days=days), kind, flags=0x1, certificate=GOOGLE))
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"),
+    [(29, Verdict.CLOCK_SKEWED), (-29, Verdict.CLOCK_SKEWED), (27, Verdict.INCONCLUSIVE), (-27, Verdict.INCONCLUSIVE)],
+)
+def test_more_than_28_days_is_the_clock(days: float, verdict: Verdict) -> None:
+    found = with_clock(days)
+    assert found.verdict is verdict
+    assert ("ahead" if days > 0 else "behind") in "".join(f.sentence for f in found.findings)
+
+
+def test_a_clock_without_a_zone_may_be_14_hours_off() -> None:
+    assert with_clock(28.5, LogKind.TRACE).verdict is Verdict.CLOCK_SKEWED
+    assert with_clock(28.5, LogKind.AUTHORISATION).rule == "log-expired-or-clock"
+    assert with_clock(28.6, LogKind.AUTHORISATION).verdict is Verdict.CLOCK_SKEWED
+    assert with_clock(0.5, LogKind.TRACE).rule == "log-expired-or-clock"
+    assert with_clock(0.5, LogKind.AUTHORISATION).rule == "log-revocation-unavailable"
+
+
+def test_dates_of_a_foreign_certificate_say_nothing_of_the_clock() -> None:
+    old = replace(NOBODY, not_before=datetime(2015, 1, 1, tzinfo=UTC), not_after=datetime(2016, 1, 1, tzinfo=UTC))
+    found = only(Incident(at(0), flags=0x29, certificate=old))
+    assert found.verdict is Verdict.INTERCEPTED
+    assert "certificate-expired" in codes(found)
+    assert not {c for c in codes(found) if c.startswith("log-clock-a") or c.startswith("log-clock-b")}
+
+
+# -- what else ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule", "verdict"),
+    [
+        (0x1, "log-revocation-unavailable", Verdict.INCONCLUSIVE),
+        (0x2, "log-malformed", Verdict.INCONCLUSIVE),
+        (0x4, "log-revoked", Verdict.REVOKED),
+        (0x5, "log-revoked", Verdict.REVOKED),
+        (0x20, "log-expired-or-clock", Verdict.INCONCLUSIVE),
+        (0x40, "log-malformed", Verdict.INCONCLUSIVE),
+        (0x80000000, "log-channel", Verdict.UNREACHABLE),
+        (0x0, "log-without-details", Verdict.INCONCLUSIVE),
+        (0x100, "log-without-details", Verdict.INCONCLUSIVE),
+    ],
+)
+def test_flags_of_google_s_certificate_in_time(flags: int, rule: str, verdict: Verdict) -> None:
+    found = only(Incident(at(0), flags=flags, certificate=GOOGLE))
+    assert (found.rule, found.verdict) == (rule, verdict)
+
+
+def test_revocation_that_is_the_cause_is_a_finding_of_its_own() -> None:
+    found = only(Incident(at(0), flags=0x1, certificate=GOOGLE))
+    assert "port 80" in sentence(found, "revocation-unavailable")
+    assert "port 80" in found.remedy
+
+
+def test_revoked_is_grave_even_beside_something_else() -> None:
+    found = only(Incident(at(0), flags=0x4, certificate=NOBODY))
+    assert found.verdict is Verdict.INTERCEPTED
+    assert next(f for f in found.findings if f.code == "log-revoked-certificate").severity is Severity.HIGH
+
+
+@pytest.mark.parametrize("kind", LogKind)
+@pytest.mark.parametrize(
+    ("code", "verdict", "rule"),
+    [
+        (12002, Verdict.UNREACHABLE, "log-timeout"),
+        (12007, Verdict.UNREACHABLE, "log-dns"),
+        (12029, Verdict.UNREACHABLE, "log-tcp"),
+        (12030, Verdict.UNREACHABLE, "log-reset"),
+        (12152, Verdict.UNREACHABLE, "log-not-tls"),
+        (12156, Verdict.CAPTIVE_PORTAL, "log-portal"),
+        (12167, Verdict.UNREACHABLE, "log-proxy-script"),
+        (12175, Verdict.INCONCLUSIVE, "log-without-details"),
+        (12188, Verdict.UNREACHABLE, "log-proxy-tls"),
+        (12044, Verdict.INCONCLUSIVE, "log-client-certificate"),
+        (10061, Verdict.UNREACHABLE, "log-refused"),
+        (9999, Verdict.INCONCLUSIVE, "log-unknown-code"),
+    ],
+)
+def test_failures_of_the_network(kind: LogKind, code: int, verdict: Verdict, rule: str) -> None:
+    for went_to in (None, GOOGLES_ADDRESS, HERE):
+        found = only(Incident(at(0), kind, code=code, went_to=went_to))
+        assert (found.verdict, found.rule) == (verdict, rule)
+        assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(407, Verdict.BLOCKED), (403, Verdict.BLOCKED), (502, Verdict.UNREACHABLE), (511, Verdict.CAPTIVE_PORTAL)],
+)
+def test_what_a_proxy_answers(status: int, verdict: Verdict) -> None:
+    assert only(Incident(at(0), http_status=status, went_to=NEARBY)).verdict is verdict
+
+
+def test_an_error_of_a_server_of_google_s_is_no_failure_of_the_network() -> None:
+    line = "2026-03-02T09:00:00.000+00:00 1a20 E:Calendar gsync32!Sync::Run @ 12 ()> Request failed, HTTP status {}"
+    assert of_text("\n".join(line.format(status) for status in (403, 404, 429, 500, 502, 503))) == []
+
+
+def test_a_cancelled_request_is_no_failure() -> None:
+    assert read(Incident(at(0), code=12017), Incident(at(60), code=12032)) == []
+
+
+# -- told together ----------------------------------------------------------------------------------------------------
+
+
+def proxy_then_direct(first: Incident, second: Incident | None) -> Sequence[Assessment]:
+    first = replace(first, kind=LogKind.AUTHORISATION, retry="direct (without proxy)")
+    again = [replace(second, kind=LogKind.AUTHORISATION, via="no proxy")] if second else []
+    return read(first, *again)
+
+
+def test_the_direct_try_after_the_proxy_is_the_same_story() -> None:
+    fiddler = Incident(at(0), flags=0x9, certificate=FIDDLER, went_to=HERE)
+    (found,) = proxy_then_direct(fiddler, Incident(at(1), code=12002))
+    assert found.verdict is Verdict.INTERCEPTED  # the worse of the two
+    assert len(found.observations) == 2
+    told = sentence(found, "log-retried")
+    assert "intercepted" in told
+    assert "unreachable" in told
+
+
+def test_a_direct_try_that_fails_no_more_is_said_to_be_untold() -> None:
+    (found,) = proxy_then_direct(Incident(at(0), code=12029), None)
+    assert "log-retry-untold" in codes(found)
+    assert len(found.observations) == 1
+
+
+def test_a_failure_long_after_is_another_story() -> None:
+    assert len(proxy_then_direct(Incident(at(0), code=12029), Incident(at(600), code=12029))) == 2
+
+
+def test_callers_repeat_a_code_and_it_counts_once() -> None:
+    first = log([Incident(at(0), code=12007)]).text
+    again = "2026-03-02T09:00:01.000+00:00 1a20 E:Sync gsync32!Sync::Send @ 9 ()> Sending failed, hr = 0x80072ee7\n"
+    assert len(of_text(first + again * 3)) == 1
+    assert len(of_text(again)) == 1  # an older version tells no more
+    assert len(of_text(again * 3)) == 3
+
+
+# -- what is asked for ------------------------------------------------------------------------------------------------
+
+
+def test_a_span_of_time() -> None:
+    text = log([Incident(at(60 * n), code=12007) for n in range(10)]).text.encode()
+    inside = list(read_log(io.BytesIO(text), since=at(120), until=at(300)))
+    assert len(inside) == 4
+    assert list(read_log(io.BytesIO(text), since=at(6000))) == []
+
+
+def test_interceptors_of_one_s_own(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'schema_version = 1\n[[interceptor]]\nid = "ours"\nproduct = "Our proxy"\nvendor = "Us"\n'
+        'kind = "enterprise-proxy"\ncertainty = "observed"\nsource = "us"\n'
+        "[interceptor.issuer_patterns]\nO = 'Beispiel Straßenbau GmbH'\nCN = 'Beispiel Prüf-CA \\d'\n",
+        encoding="utf-8",
+    )
+    text = log([Incident(at(0), flags=0x1, certificate=NOBODY)]).text.encode()
+    (found,) = read_log(io.BytesIO(text), interceptors=own)
+    assert found.attribution is not None
+    assert found.attribution.id == "ours"
