@@ -335,7 +335,7 @@ def test_no_closed_list_of_the_schema_is_checked_by_nothing() -> None:
     hellos = tuple(hello.name for hello in (LARGE, SMALL, LEGACY, TLS_1_2, TLS_1_3, RSA, ECDSA, H2))
     assert inside == {
         ("Endpoint", "expectation"): EXPECTATIONS,
-        ("Observation", "address_source"): ("dns", "--resolve", "proxy"),
+        ("Observation", "address_source"): ("dns", "--resolve", "proxy", "log"),
         ("HelloTry", "hello"): hellos,
         ("Tls", "hello"): (*hellos, "recorded"),
         ("RevocationStatus", "source"): ("", "staple", "crl", "ocsp"),

@@ -303,7 +303,7 @@ class Observation:
     slice: str = ""  # what was asked otherwise than usual: see asked.py
     server_name: str | None = None  # sent in the handshake (SNI)
     addresses: tuple[str, ...] = ()  # as resolved
-    address_source: str = "dns"  # dns, --resolve, or proxy (resolved there)
+    address_source: str = "dns"  # dns, --resolve, proxy (resolved there), or log
     connections: tuple[Connection, ...] = ()
     address: str | None = None  # the one connected to: the proxy's where there is one
     passed_over: tuple[PassedOver, ...] = ()  # before `route` was taken

@@ -52,7 +52,7 @@ _PRODUCTS_IN_VIA = {"http", "squid"}  # what stands before a version there, the 
 
 def redacted(report: Report, trust: Trust) -> Report:
     """The report without anything private, and saying so. `trust` is what it was judged by."""
-    secrets = _rule(_numbered(_of_run(report, trust)), report)
+    secrets = rule_of(_numbered(_of_run(report, trust)), report)
     clean = replace(report, assessments=(), reachability=(), probes=(), stores=(), roots=())
     return replace(
         _cleaned(clean, secrets),
@@ -71,7 +71,7 @@ def redacted(report: Report, trust: Trust) -> Report:
 
 def redacted_assessment(assessment: Assessment, trust: Trust) -> Assessment:
     """The same for one assessment by itself."""
-    return _assessment(assessment, _rule(_numbered(_of_assessments([assessment], trust)), assessment), trust)
+    return _assessment(assessment, rule_of(_numbered(_of_assessments([assessment], trust)), assessment), trust)
 
 
 def redacted_facts(facts: TrustFacts) -> TrustFacts:
@@ -109,7 +109,7 @@ def _is_chosen(store: TrustStore) -> bool:
 
 def _of_run(report: Report, trust: Trust) -> Secrets:
     found = _of_assessments(report.assessments, trust)
-    products = {a.attribution.id: _shipped(a.attribution, trust) for a in report.assessments if a.attribution}
+    products = {a.attribution.id: shipped(a.attribution, trust) for a in report.assessments if a.attribution}
     for root in report.roots:
         for certificate in readable((root.certificate,) if root.certificate else ()):
             found |= _of_certificate(certificate, products.get(root.product or ""), trust)
@@ -147,14 +147,14 @@ def _of_surroundings(report: Report, trust: Trust) -> Secrets:
 
 
 def _of_assessments(assessments: Sequence[Assessment], trust: Trust) -> Secrets:
-    found: Secrets = _machine() | ({trust.added_name: "<file>"} if trust.added_name else {})
+    found: Secrets = of_machine() | ({trust.added_name: "<file>"} if trust.added_name else {})
     if trust.stand_in:
         found[trust.facts.name.removeprefix("stand-in ")] = "<file>"
     for assessment in assessments:
         for seen in assessment.observations:
             found |= _of_observation(seen, trust)
             for certificate in _foreign(assessment.endpoint, seen, trust):
-                found |= _of_certificate(certificate, _shipped(assessment.attribution, trust), trust)
+                found |= _of_certificate(certificate, shipped(assessment.attribution, trust), trust)
     return _without(found, [a.endpoint for a in assessments], trust)
 
 
@@ -172,7 +172,7 @@ def _is_host(text: str) -> bool:
     return re.fullmatch(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\.?", text) is not None
 
 
-def _machine() -> Secrets:
+def of_machine() -> Secrets:
     """This machine and its user, unless the name is a word that stands in the sentences anyway."""
     return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in _our_words()}
 
@@ -322,7 +322,7 @@ def _whole(names: Iterable[Name], found: Secrets) -> Secrets:
 _SAN = "2.5.29.17"
 
 
-def _shipped(product: Attribution | None, trust: Trust) -> Attribution | None:
+def shipped(product: Attribution | None, trust: Trust) -> Attribution | None:
     """The product, unless it is a row of the user's own file: what is spelt out there may name the company."""
     own = {row["id"] for row in trust.added.get("interceptor", ())}
     return product if product is not None and product.id not in own else None
@@ -330,16 +330,17 @@ def _shipped(product: Attribution | None, trust: Trust) -> Attribution | None:
 
 def _ours(parts: Iterable[tuple[str, str]], product: Attribution | None, trust: Trust) -> set[str]:
     """The values that are the product's or a public authority's, and so name no customer."""
-    return {value for label, value in parts if _is_ours(label, value, product, trust)}
+    return {value for label, value in parts if is_ours(label, value, product, trust)}
 
 
-def _is_ours(label: str, value: str, product: Attribution | None, trust: Trust) -> bool:
+def is_ours(label: str, value: str, product: Attribution | None, trust: Trust) -> bool:
+    """Whether it is the product's or a public authority's. Without a label it may be of any attribute."""
     if value.casefold() in _public_values(trust) or _is_known(value, product, trust):
         return True
     row = catalogue_of(trust).row(product.id) if product is not None else None
     if row is None:
         return False
-    patterns = [each[label] for each in (row.issuer, row.subject) if label in each]
+    patterns = [p for each in (row.issuer, row.subject) for name, p in each.items() if label in ("", name)]
     return any(is_closed(p.pattern) and p.fullmatch(value) for p in patterns)
 
 
@@ -432,7 +433,7 @@ def _cleaned(noun: T, secrets: Rule) -> T:
     return each_text(noun, secrets)
 
 
-def _rule(secrets: Secrets, noun: object) -> Rule:
+def rule_of(secrets: Secrets, noun: object) -> Rule:
     """What cleans the texts of `noun` of secrets, private addresses and e-mail addresses. Made once for all of them."""
     forms = _in_every_form({secret: shown for secret, shown in secrets.items() if len(secret) >= SHORTEST})
     short = {secret: shown for secret, shown in secrets.items() if 0 < len(secret) < SHORTEST}

@@ -29,6 +29,19 @@ exit status:
 """
 
 
+LOG_EPILOG = """\
+Times of --since and --until are ISO 8601. Without a zone they are UTC, as the clock of an authorisation log, which
+prints none, is read; a date alone is its midnight.
+
+exit status:
+  0    no failure stands in the logs
+  1    one does, and it is more than unreachable or inconclusive
+  2    the command or a file it names makes no sense
+  3    nothing worse than unreachable or inconclusive; or no failure, and not all was read, or nothing is a log
+  130  interrupted; what was found until then is written
+"""
+
+
 DOCTOR_EPILOG = """\
 exit status:
   0    nothing was found that somebody should act on
@@ -82,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     _scan(commands)
     _classify(commands)
     _inspect(commands)
+    _log(commands)
     _doctor(commands)
     _trust(commands)
     _cache(commands)
@@ -189,6 +203,24 @@ def _inspect(commands: Commands) -> None:
     p.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
     _network(p)
     _trust_option(p)
+
+
+def _log(commands: Commands) -> None:
+    p = _command(commands, "log", "read the logs of Google's sync tools, and say what failed and why", LOG_EPILOG)
+    p.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="files, folders or patterns, - for standard input; without any, on Windows, where the tools keep them",
+    )
+    p.add_argument("--since", metavar="TIME", help="leave out earlier failures")
+    p.add_argument("--until", metavar="TIME", help="leave out later failures")
+    p.add_argument("--follow", action="store_true", help="go on reading, and show each failure as it is written")
+    _output(p, ("table", "json", "jsonl", "ticket"))
+    _verbose(p)
+    _redact_option(p)
+    _trust_option(p)
+    _catalogue_option(p)
 
 
 def _doctor(commands: Commands) -> None:

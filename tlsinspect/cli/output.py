@@ -12,11 +12,11 @@ from typing import TextIO
 
 from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
-from tlsinspect.model import Report
+from tlsinspect.model import LogReport, Report
 from tlsinspect.text import printable
 
 # What the table draws with, for terminals and pipes that cannot encode it.
-_PLAIN = {"›": ">", "·": "-", "→": "->", "…": "...", "±": "+/-", "✔": "+", "✘": "x"}
+_PLAIN = {"›": ">", "·": "-", "→": "->", "…": "...", "±": "+/-", "✔": "+", "✘": "x", "×": "x"}
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
@@ -66,6 +66,20 @@ def write_report(report: Report, form: str, title: str, out: TextIO, *, verbose:
 
         render(report, title, PlainConsole(out), verbose=verbose)
         return
+    _write_plain(report, form, out)
+
+
+def write_log_report(report: LogReport, form: str, out: TextIO, *, verbose: bool) -> None:
+    if form == "table":
+        from tlsinspect.report.logtable import render
+        from tlsinspect.report.table import PlainConsole
+
+        render(report, PlainConsole(out), verbose=verbose)
+        return
+    _write_plain(report, form, out)
+
+
+def _write_plain(report: Report | LogReport, form: str, out: TextIO) -> None:
     if form == "ticket":
         out.write(f"{report.ticket or 'Nothing is to be asked of anybody.'}\n")
         return
@@ -78,17 +92,18 @@ def write_report(report: Report, form: str, title: str, out: TextIO, *, verbose:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[int, int], None]]:
+def progress(what: str = "scanning", *, octets: bool = False) -> Iterator[Callable[[int, int | None], None]]:
     """A progress line on standard error, where a person can see it."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _done, _all: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("scanning"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    counted = DownloadColumn() if octets else MofNCompleteColumn()
+    columns = (TextColumn(what), BarColumn(bar_width=24), counted, TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("scanning", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tlsinspect.judge.rules import INCIDENTS
-from tlsinspect.model import Assessment, Reach, Report, Verdict
+from tlsinspect.model import Assessment, LogReport, Reach, Report, Verdict
 
 _NOTHING_WORSE = {Verdict.UNREACHABLE, Verdict.INCONCLUSIVE}
 _REACHED = {Reach.ANSWERS, Reach.SIGNED_OBJECT}
@@ -20,6 +20,17 @@ def exit_status(report: Report) -> int:
     if not report.assessments:
         return 0 if all(r.result in _REACHED for r in report.reachability if r.endpoint.required) else 3
     return assessment_status(report.assessments)
+
+
+def log_status(report: LogReport) -> int:
+    """0 no failure in what was read, 3 nothing worse than unreachable or inconclusive, 1 anything else. That nothing
+    failed is not said of logs that were not read to their end, nor of what is no log. An interrupted run is 130."""
+    if report.interrupted:
+        return 130
+    if not report.failures:
+        known = any(file.kinds for file in report.files) and not any(file.problem for file in report.files)
+        return 0 if known else 3
+    return 3 if set(report.verdicts) <= _NOTHING_WORSE else 1
 
 
 def assessment_status(assessments: Iterable[Assessment]) -> int:

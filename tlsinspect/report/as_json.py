@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from tlsinspect.jsonform import to_json
-from tlsinspect.model import SCHEMA_VERSION, Assessment, Classification, Diagnosis, Report, TrustFacts
+from tlsinspect.model import SCHEMA_VERSION, Assessment, Classification, Diagnosis, LogReport, Report, TrustFacts
 from tlsinspect.version import __version__
 
 
-def document(noun: Report | Diagnosis | Classification) -> str:
+def document(noun: Report | Diagnosis | Classification | LogReport) -> str:
     return json.dumps(to_json(noun), indent=2) + "\n"
 
 
@@ -23,14 +23,30 @@ def classification(assessment: Assessment, trust: TrustFacts, *, redacted: bool 
     return document(Classification(SCHEMA_VERSION, f"tlsinspect {__version__}", trust, assessment, redacted))
 
 
-def lines(report: Report) -> Iterator[str]:
-    """An object for each assessment and each port-80 row, then one for the run without them."""
+# What stands in lines of its own, and the type of these.
+_APART = {
+    Report: (("assessment", "assessments"), ("reachability", "reachability")),
+    LogReport: (("file", "files"), ("group", "groups")),
+}
+
+
+def lines(report: Report | LogReport) -> Iterator[str]:
+    """An object for each assessment and each port-80 row, or for each file and group of a log; then one for the run
+    without them."""
     whole = to_json(report)
-    version = {"schema_version": whole["schema_version"]}
-    for kind, rows in (("assessment", whole.pop("assessments")), ("reachability", whole.pop("reachability"))):
-        for row in rows:
-            yield json.dumps({"type": kind, **version, **row}) + "\n"
+    for kind, field in _APART[type(report)]:
+        for row in whole.pop(field):
+            yield _line(kind, row)
     yield json.dumps({"type": "run", **whole}) + "\n"
+
+
+def line(assessment: Assessment) -> str:
+    """One assessment by itself, before its run has ended."""
+    return _line("assessment", to_json(assessment))
+
+
+def _line(kind: str, row: dict[str, Any]) -> str:
+    return json.dumps({"type": kind, "schema_version": SCHEMA_VERSION, **row}) + "\n"
 
 
 @cache

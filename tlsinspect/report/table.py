@@ -24,7 +24,7 @@ from tlsinspect.model import (
 from tlsinspect.text import printable
 
 _GOOD, _BAD, _CARE, _UNKNOWN = ("✔", "+", "green"), ("✘", "x", "red"), ("!", "!", "yellow"), ("?", "?", "cyan")
-_LOOK: dict[Verdict, tuple[str, str, str]] = {
+LOOK: dict[Verdict, tuple[str, str, str]] = {
     Verdict.GENUINE: _GOOD,
     Verdict.INTERCEPTED: _BAD,
     Verdict.REVOKED: _BAD,
@@ -70,9 +70,14 @@ class PlainConsole(Console):
         raise BrokenPipeError
 
 
+def is_ascii(console: Console) -> bool:
+    """Whether a terminal or a pipe cannot take our own signs."""
+    return not (console.encoding or "").lower().startswith("utf")
+
+
 def render(report: Report, title: str, console: Console, *, verbose: bool = False) -> None:
     """Print the report. `title` heads it; `verbose` adds every finding."""
-    ascii_only = not (console.encoding or "").lower().startswith("utf")
+    ascii_only = is_ascii(console)
     parts: list[RenderableType] = [_headline(report, title), Text()]
     if report.assessments:
         parts.append(_rows(report, console.width, ascii_only, verbose))
@@ -97,20 +102,20 @@ def _rows(report: Report, width: int, ascii_only: bool, verbose: bool) -> Table:
     hosts = [(a.endpoint.host, a.endpoint.port) for a in report.assessments]
     compared = len(set(hosts)) < len(hosts)
     for assessment in report.assessments:
-        sign, plain_sign, colour = _LOOK[assessment.verdict]
+        sign, plain_sign, colour = LOOK[assessment.verdict]
         route = Text(assessment.route.proxy or "direct", style="dim")
         table.add_row(
             Text(plain_sign if ascii_only else sign, style=f"bold {colour}"),
             Group(Text(_place(assessment)), *([route] if compared else [])),
             Text(assessment.verdict, style=colour),
-            Group(Text(_cause(assessment, report)), *_all_findings(assessment, verbose)),
+            Group(Text(_cause(assessment, report)), *all_findings(assessment, verbose)),
         )
     return table
 
 
 def verdict_text(assessment: Assessment) -> Text:
     """Host, verdict and confidence on one line."""
-    colour = _LOOK[assessment.verdict][2]
+    colour = LOOK[assessment.verdict][2]
     return Text.assemble(
         (f"{_place(assessment)}  ", "bold"), (assessment.verdict, f"bold {colour}"), f" ({assessment.confidence})"
     )
@@ -133,7 +138,7 @@ def _cause(assessment: Assessment, report: Report) -> str:
             *_vouched(assessment),
         ]
     elif assessment.verdict is Verdict.INTERCEPTED:
-        facts = [_interceptor(assessment), *_on_this_machine(assessment, report)]
+        facts = [interceptor(assessment), *_on_this_machine(assessment, report)]
     else:
         facts = [assessment.explanation]
     # A stand-in makes everything `strong` at most; the ending says so once.
@@ -168,7 +173,8 @@ def _days_left(assessment: Assessment, now: datetime) -> str:
     return f"{days} day{'s' if days != 1 else ''} left"
 
 
-def _interceptor(assessment: Assessment) -> str:
+def interceptor(assessment: Assessment) -> str:
+    """Who intercepts, as far as names tell, and in whose name."""
     issuer = f'"{printable(assessment.issuer_title or "no name", 80)}"'
     product = assessment.attribution
     if product is None:
@@ -185,7 +191,8 @@ def _on_this_machine(assessment: Assessment, report: Report) -> Iterator[str]:
             yield f"on this machine: {printable(finding.values['program'], 60)}"
 
 
-def _all_findings(assessment: Assessment, verbose: bool) -> Iterator[RenderableType]:
+def all_findings(assessment: Assessment, verbose: bool) -> Iterator[RenderableType]:
+    """On demand, those that say more than the explanation."""
     if not verbose:
         return
     for finding in assessment.findings:
@@ -282,7 +289,7 @@ def _ending(report: Report, verbose: bool) -> Iterator[RenderableType]:
     if report.assessments and not bad:
         stand_in = ", judged by the stand-in you named" if report.trust.stand_in else ""
         yield Text(f"Every host is reached untouched{stand_in}.", style="bold")
-    yield from _advice(report.advice, verbose)
+    yield from advice_lines(report.advice, verbose)
     if report.trust.stand_in:
         yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
@@ -295,7 +302,7 @@ def _ending(report: Report, verbose: bool) -> Iterator[RenderableType]:
         yield Text("What to write to whoever runs the network: --format ticket", style="dim")
 
 
-def _advice(advice: Sequence[Advice], verbose: bool) -> Iterator[Text]:
+def advice_lines(advice: Sequence[Advice], verbose: bool) -> Iterator[Text]:
     """Each remedy once; what is for many clients only on demand."""
     clients = list(dict.fromkeys(each.client for each in advice if each.client))
     for each in advice:

@@ -1,0 +1,66 @@
+"""A paragraph for whoever runs the network, from what logs say: how often, from when to when, and what is asked for.
+
+It is pasted into a ticket, so it stands by itself, and says first that all of it is text.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from tlsinspect.judge.advice import ASKS, asked
+from tlsinspect.judge.logcommands import profile_hosts
+from tlsinspect.judge.logwords import counted, destinations, in_period, issuer, moment, place, tools
+from tlsinspect.judge.words import Value, fill, wording
+from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
+from tlsinspect.model import LogGroup, LogReport
+from tlsinspect.tallies import OTHERS
+
+MOST_TOLD = 20  # groups; the report has them all
+
+
+def ticket(report: LogReport) -> str:
+    """The paragraph, or nothing where nothing is to be asked of anybody."""
+    told = [group for group in report.groups if group.assessment.endpoint.host != OTHERS]
+    asks = {ask: [group for group in told if asked(group.assessment) == ask] for ask in ASKS}
+    sentences = [s for ask, groups in asks.items() if groups for s in _section(ask, groups)]
+    local = [each.sentence for each in report.conclusions if each.code == "log-intercepted-here"]
+    return "\n".join([_opening(report), *local, *sentences]) if sentences else ""
+
+
+def _opening(report: LogReport) -> str:
+    first = min((g.first for g in report.groups if g.first is not None), default=None)
+    last = max((g.last for g in report.groups if g.last is not None), default=None)
+    values: dict[str, Value] = {
+        "tools": tools(report.products),
+        "failures": counted(report.failures, "failure"),
+        "period": in_period(first, last),
+        "made": moment(report.made),
+        "commands": report.commands,
+    }
+    return fill(wording()["ticket"]["log"]["opening"], values)
+
+
+def _section(ask: str, groups: Sequence[LogGroup]) -> Iterator[str]:
+    """What is said, then what is asked for."""
+    yield from map(_said, groups[:MOST_TOLD])
+    yield fill(wording()["ticket"][ask], {"places": _places(groups)})
+
+
+def _said(group: LogGroup) -> str:
+    a, words = group.assessment, wording()["ticket"]["log"]
+    ends = destinations(group)
+    values = {
+        "count": counted(group.count, "time"),
+        "period": in_period(group.first, group.last),
+        "issuer": issuer(a),
+        "product": f" ({a.confidence} {a.attribution.name})" if a.attribution else "",
+        "host": place(a.endpoint.host),
+        "explanation": a.explanation,
+        "where": fill(words["where"], {"destinations": ends}) if ends else "",
+    }
+    return fill(words["presented" if values["issuer"] else "said"], values)
+
+
+def _places(groups: Sequence[LogGroup]) -> tuple[str, ...]:
+    """Where a log names no host, all that the tools need are meant."""
+    hosts = [group.assessment.endpoint.host for group in groups]
+    named = profile_hosts() if UNKNOWN_HOST in hosts else ()
+    return tuple(dict.fromkeys(f"{host}:{HTTPS}" for host in (*hosts, *named) if host != UNKNOWN_HOST))

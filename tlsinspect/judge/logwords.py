@@ -1,0 +1,93 @@
+"""How what a log says is put for people: when, how often, where, by which tools."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from tlsinspect.judge.words import enumerated, fill, wording
+from tlsinspect.logs.observed import UNKNOWN_HOST
+from tlsinspect.logs.products import products, title
+from tlsinspect.model import Assessment, LogGroup
+from tlsinspect.tallies import OTHERS
+from tlsinspect.text import printable
+
+MOST_NAMED = 6  # in one sentence
+
+
+def word(key: str, values: Mapping[str, str] | None = None) -> str:
+    """A phrase of the tables [log]."""
+    return fill(wording()["log"][key], values or {})
+
+
+def moment(time: datetime) -> str:
+    """To the second where there are any. Years before 1000 have four digits too."""
+    text = time.isoformat(sep=" ")[:19]
+    return text.removesuffix(":00") + "Z" if text.count(":") == 2 else text + "Z"
+
+
+def period(first: datetime | None, last: datetime | None) -> str:
+    """From when to when; the day once where it is the same."""
+    if first is None or last is None:
+        return ""
+    begin, end = moment(first), moment(last)
+    if begin == end:
+        return begin
+    return f"{begin} to {end[11:] if begin[:10] == end[:10] else end}"
+
+
+def in_period(first: datetime | None, last: datetime | None) -> str:
+    """The same as the end of a clause, or nothing."""
+    if first is None or last is None:
+        return ""
+    return word("at", {"time": moment(first)}) if first == last else word("between", {"period": period(first, last)})
+
+
+def counted(n: int, one: str) -> str:
+    """`1 failure`, `10,000 failures`."""
+    return f"{n:,} {one}" + ("" if n == 1 else "s")
+
+
+def tools(ids: Iterable[str]) -> str:
+    """The sync tools by name; those that a log does not name are one."""
+    return listed([title(each) or word("some-tool") for each in ids])
+
+
+def short(product: str) -> str:
+    """What people call a tool: its initials, where it has any."""
+    row = products().get(product)
+    if row is None:
+        return word("unprinted")
+    return next((name for name in row.former[:1] if name.isupper()), row.title)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Each once, and how many more there are."""
+    each = [printable(name) for name in dict.fromkeys(names)]
+    return enumerated(each, MOST_NAMED) if each else ""
+
+
+def unprinted() -> str:
+    return word("unprinted")
+
+
+def others() -> str:
+    return word("others")
+
+
+def place(host: str) -> str:
+    """A host as a sentence names it."""
+    return {UNKNOWN_HOST: word("some-host"), OTHERS: word("other-hosts")}.get(host, host)
+
+
+def issuer(assessment: Assessment) -> str:
+    """Who issued the certificate, as the log prints it; empty where it prints none."""
+    if assessment.issuer_title:
+        return assessment.issuer_title
+    values = (seen.logged.issuer for seen in assessment.observations if seen.logged is not None)
+    return next((", ".join(each) for each in values if each), "")
+
+
+def destinations(group: LogGroup) -> str:
+    """Where they went, the most frequent first."""
+    named = [where for where in group.destinations if where not in (OTHERS, word("unprinted"))]
+    more = group.destinations.get(OTHERS)
+    return listed(named) + (word("and-others") if named and more else "")

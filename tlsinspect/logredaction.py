@@ -1,0 +1,204 @@
+"""What logs say without what is nobody else's business: companies, users, machines, files, addresses of their own.
+
+A log prints values without their attributes, so each one that is not known to be Google's, a public authority's or the
+product's own goes, whatever it is. Verdicts, products, codes, times, Google's names and addresses and loopback stay. A
+private thing has one stand-in wherever it stands.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import PureWindowsPath
+
+from tlsinspect.judge.logwords import unprinted
+from tlsinspect.model import (
+    Advice,
+    Assessment,
+    Attribution,
+    Finding,
+    LogFile,
+    Logged,
+    LogGroup,
+    LogReport,
+    Observation,
+)
+from tlsinspect.redaction import Secrets, is_ours, of_machine, redacted_facts, rule_of, shipped
+from tlsinspect.scrub import Rule, each_text, replacing
+from tlsinspect.tallies import OTHERS
+from tlsinspect.trust import Trust
+
+STANDARD_INPUT = "-"
+MOST_NUMBERED = 20_000  # of one kind; those that follow have one stand-in for all
+# Of the name on Google's certificates, beside what its authorities are called.
+_GOOGLES = {"california", "mountain view", "google inc", "google llc", "google trust services llc"}
+# What a field of a log may hold and name nobody by it.
+_WAY = re.compile(
+    r"(?:win(?:http|inet)|ie|internet|explorer|system|auto(?:matic|detect)?|named|default|no|direct|proxy|without|with|"
+    r"using|settings|[\s(),.:/-])*",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"(?:\d|windows|server|service|pack|sp|build|x64|x86|[\s.,:/()-])*", re.IGNORECASE)
+_THREAD = re.compile(r"(?:0x)?[0-9A-Fa-f]{0,16}")
+_API = re.compile(r"(?:(?:WinHttp|Internet|Http)\w{0,40})?")
+_PLAIN: Mapping[str, re.Pattern[str]] = {
+    "via": _WAY,
+    "retry": _WAY,
+    "version": _VERSION,
+    "system": _VERSION,
+    "thread": _THREAD,
+    "api": _API,
+}
+
+
+class LogRedaction:
+    """Takes out what is private, with the same stand-ins in all that it is given."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._known: dict[str, dict[str, str]] = {}  # stand-ins, by kind and by what they stand for
+        self._machine = of_machine() | ({trust.added_name: "<interceptors>"} if trust.added_name else {})
+
+    def report(self, report: LogReport) -> LogReport:
+        secrets = self._secrets(report.files, [group.assessment for group in report.groups])
+        for where in (report.destinations, *(group.destinations for group in report.groups)):
+            for each in where:
+                secrets |= self._of_address(each.rpartition(":")[0].strip("[]")) | self._of_address(each.strip("[]"))
+        rule = rule_of(secrets, report)
+        addresses = replacing({secret: shown for secret, shown in secrets.items() if shown.startswith("<address")})
+        return replace(
+            report,
+            trust=redacted_facts(report.trust),
+            files=tuple(_file(file, rule) for file in report.files),
+            groups=tuple(_group(group, rule) for group in report.groups),
+            destinations=_rekeyed(report.destinations, rule),
+            conclusions=tuple(_finding(each, rule) for each in report.conclusions),
+            advice=tuple(_advice(each, rule) for each in report.advice),
+            commands=tuple(map(addresses, report.commands)),
+            ticket=rule(report.ticket),
+            redacted=True,
+        )
+
+    def assessment(self, assessment: Assessment) -> Assessment:
+        """One by itself."""
+        return _assessment(assessment, rule_of(self._secrets((), [assessment]), assessment))
+
+    # -- what is private ----------------------------------------------------------------------------------------------
+
+    def _secrets(self, files: Iterable[LogFile], assessments: Iterable[Assessment]) -> Secrets:
+        found = dict(self._machine)
+        kept: Secrets = {}
+        for file in files:
+            found |= self._of_file(file.name) | self._of_fields(file, ("version", "system"))
+        for assessment in assessments:
+            kept[assessment.endpoint.host] = assessment.endpoint.host
+            product = shipped(assessment.attribution, self._trust)
+            for seen in assessment.observations:
+                if seen.logged is not None:
+                    found |= dict(self._of_logged(seen.logged, product))
+        return {secret: shown for secret, shown in found.items() if secret} | kept
+
+    def _of_logged(self, said: Logged, product: Attribution | None) -> Iterator[tuple[str, str]]:
+        yield from self._of_file(said.file).items()
+        yield from self._of_fields(said, tuple(_PLAIN)).items()
+        yield from self._of_address(said.address or "").items()
+        for value in (*said.subject, *said.issuer):
+            if not self._is_known(value, product):
+                yield value, self._shown("name", value)
+        if said.name and not self._trust.is_google_name(said.name) and said.name.casefold() != "localhost":
+            yield said.name, self._shown("machine", said.name)
+        if said.host and not self._trust.is_google_name(said.host):
+            yield said.host, self._shown("name", said.host)
+        if said.message:
+            yield said.message, "<message>"
+
+    def _is_known(self, value: str, product: Attribution | None) -> bool:
+        return value.casefold() in _GOOGLES or is_ours("", value, product, self._trust)
+
+    def _of_file(self, name: str) -> Secrets:
+        """Its path, and its own name, which stands by itself in what the system says of it."""
+        if name == STANDARD_INPUT:
+            return {}
+        shown = self._shown("file", name)
+        own = PureWindowsPath(name).name
+        return {own: shown, name: shown}
+
+    def _of_fields(self, noun: Logged | LogFile, names: Iterable[str]) -> Secrets:
+        values = ((name, getattr(noun, name)) for name in names)
+        return {v: self._shown(name, v) for name, v in values if v and not _PLAIN[name].fullmatch(v)}
+
+    def _of_address(self, text: str) -> Secrets:
+        """Whatever is neither this machine's own nor Google's: the address of a company's proxy tells the company."""
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return {}
+        if address.is_loopback or address in self._trust.google_ranges.own:
+            return {}
+        bare = str(type(address)(int(address)))  # as commands have it
+        shown = self._shown("address", bare)
+        return {text: shown, bare: shown}
+
+    def _shown(self, kind: str, secret: str) -> str:
+        known = self._known.setdefault(kind, {})
+        if len(known) >= MOST_NUMBERED:
+            return known.get(secret.casefold(), f"<{kind}>")
+        return known.setdefault(secret.casefold(), f"<{kind}-{len(known) + 1}>")
+
+
+# -- taking it out ----------------------------------------------------------------------------------------------------
+
+
+def _rekeyed(counts: Mapping[str, int], rule: Rule) -> dict[str, int]:
+    """Those that have become alike are counted together."""
+    found: dict[str, int] = {}
+    for name, count in counts.items():
+        shown = name if name in (OTHERS, unprinted()) else rule(name)
+        found[shown] = found.get(shown, 0) + count
+    return found
+
+
+def _file(file: LogFile, rule: Rule) -> LogFile:
+    return replace(each_text(file, rule), product=file.product, encoding=file.encoding)
+
+
+def _group(group: LogGroup, rule: Rule) -> LogGroup:
+    return replace(
+        group,
+        assessment=_assessment(group.assessment, rule),
+        destinations=_rekeyed(group.destinations, rule),
+    )
+
+
+def _assessment(a: Assessment, rule: Rule) -> Assessment:
+    """What is our own (codes, rules, products) is put back as it was: a name that equals one of these hides nothing."""
+    clean = each_text(replace(a, observations=(), findings=()), rule)
+    product = a.attribution
+    if product is not None and clean.attribution is not None:
+        product = replace(product, matched=clean.attribution.matched)
+    rows = tuple(replace(row, source=rule(row.source)) for row in a.endpoint.rows)
+    return replace(
+        clean,
+        endpoint=replace(a.endpoint, rows=rows),
+        rule=a.rule,
+        attribution=product,
+        findings=tuple(_finding(each, rule) for each in a.findings),
+        observations=tuple(_observation(each, rule) for each in a.observations),
+    )
+
+
+def _observation(seen: Observation, rule: Rule) -> Observation:
+    clean = each_text(seen, rule)
+    said = seen.logged
+    if said is not None and clean.logged is not None:
+        message = "<message>" if said.message else ""
+        clean = replace(clean, logged=replace(clean.logged, product=said.product, message=message))
+    return replace(clean, host=seen.host, slice=seen.slice, address_source=seen.address_source)
+
+
+def _finding(each: Finding, rule: Rule) -> Finding:
+    return replace(each_text(each, rule), code=each.code)
+
+
+def _advice(each: Advice, rule: Rule) -> Advice:
+    return replace(each_text(each, rule), client=each.client, source=each.source)

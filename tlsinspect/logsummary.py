@@ -1,0 +1,162 @@
+"""What many failures come to: those that are alike told once, however many, and counted from every side.
+
+Alike are failures with the same verdict for the same reason, of the same tool, about the same host and issuer, with the
+same codes, on the same side of the machine's own network. The address is not asked for: Google has hundreds. Nothing
+grows without a bound, and nothing is lost from the sums: what is too much to be told apart is told together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from tlsinspect.endpoints.target import bracketed
+from tlsinspect.judge.logadvice import advised
+from tlsinspect.judge.logcommands import commands
+from tlsinspect.judge.logconclude import conclusions
+from tlsinspect.judge.logticket import ticket
+from tlsinspect.judge.logwords import others, unprinted
+from tlsinspect.judge.rules import WORST_FIRST
+from tlsinspect.logs.observed import place_of
+from tlsinspect.model import SCHEMA_VERSION, Assessment, LogFile, Logged, LogGroup, LogReport, Verdict
+from tlsinspect.tallies import OTHERS, Tally, Times
+from tlsinspect.trust import Trust
+from tlsinspect.version import __version__
+
+MOST_GROUPS = 1000
+MOST_COUNTED = 200  # destinations, or hosts, of all failures
+MOST_IN_GROUP = 40  # destinations of one group
+Alike: TypeAlias = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Group:
+    assessment: Assessment
+    count: int = 0
+    times: Times = field(default_factory=Times)
+    products: Tally = field(default_factory=lambda: Tally(MOST_IN_GROUP))
+    destinations: Tally = field(default_factory=lambda: Tally(MOST_IN_GROUP))
+
+    def summed(self, whole: Times) -> LogGroup:
+        return LogGroup(
+            assessment=self.assessment,
+            count=self.count,
+            first=self.times.first,
+            last=self.times.last,
+            products=self.products.counts(),
+            destinations=self.destinations.counts(),
+            timeline=self.times.timeline(whole),
+        )
+
+
+class Summing:
+    """The failures that came so far."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Alike, _Group] = {}
+        self._beyond: dict[tuple[Verdict, str], _Group] = {}  # those that are too many, by verdict and rule
+        self._failures = 0
+        self._times = Times()
+        self._verdicts, self._products = Tally(len(Verdict)), Tally(MOST_COUNTED)
+        self._destinations, self._hosts = Tally(MOST_COUNTED), Tally(MOST_COUNTED)
+
+    def add(self, assessment: Assessment) -> None:
+        said = logged_of(assessment)
+        product, time = next((each.product for each in said if each.product), ""), _time(said)
+        where = destination(said)
+        self._failures += 1
+        self._verdicts.add(str(assessment.verdict))
+        self._products.add(product)
+        self._destinations.add(where)
+        self._hosts.add(assessment.endpoint.host)
+        group = self._group(assessment, said, product)
+        group.count += 1
+        group.products.add(product)
+        group.destinations.add(where)
+        if time is not None:
+            group.times.add(time)
+            self._times.add(time)
+
+    def _group(self, assessment: Assessment, said: Sequence[Logged], product: str) -> _Group:
+        key = _alike(assessment, said, product)
+        if key not in self._groups and len(self._groups) >= MOST_GROUPS:
+            kind = (assessment.verdict, assessment.rule)
+            return self._beyond.setdefault(kind, _Group(_standing_for_many(assessment)))
+        return self._groups.setdefault(key, _Group(assessment))
+
+    def report(
+        self,
+        files: Sequence[LogFile],
+        trust: Trust,
+        *,
+        made: datetime,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        interrupted: bool = False,
+    ) -> LogReport:
+        """What they come to, with what follows from it."""
+        counted = LogReport(
+            schema_version=SCHEMA_VERSION,
+            tool=f"tlsinspect {__version__}",
+            made=made,
+            trust=trust.facts,
+            files=tuple(files),
+            failures=self._failures,
+            groups=tuple(self._summed()),
+            verdicts=self._verdicts.counts(),
+            products=self._products.counts(),
+            destinations=self._destinations.counts(),
+            hosts=self._hosts.counts(),
+            timeline=self._times.timeline(),
+            since=since,
+            until=until,
+            interrupted=interrupted,
+        )
+        told = replace(
+            counted,
+            conclusions=tuple(conclusions(counted)),
+            advice=advised(counted.groups),
+            commands=commands(counted.groups),
+        )
+        return replace(told, ticket=ticket(told))
+
+    def _summed(self) -> list[LogGroup]:
+        found = [group.summed(self._times) for group in (*self._groups.values(), *self._beyond.values())]
+        return sorted(found, key=lambda group: (WORST_FIRST.index(group.assessment.verdict), -group.count))
+
+
+def logged_of(assessment: Assessment) -> tuple[Logged, ...]:
+    """What the log says, try by try."""
+    return tuple(seen.logged for seen in assessment.observations if seen.logged is not None)
+
+
+def destination(said: Sequence[Logged]) -> str:
+    """Where the last try went that says so: address and port."""
+    for each in reversed(said):
+        if each.address is not None:
+            return bracketed(each.address) + (f":{each.port}" if each.port is not None else "")
+    return unprinted()
+
+
+def _time(said: Sequence[Logged]) -> datetime | None:
+    return next((each.time for each in said if each.time is not None), None)
+
+
+def _alike(a: Assessment, said: Sequence[Logged], product: str) -> Alike:
+    told = tuple((each.flags, each.code, each.http_status, each.issuer, place_of(each.address)) for each in said)
+    return (a.verdict, a.rule, product, a.endpoint.host, a.issuer, a.attribution and a.attribution.id, told)
+
+
+def _standing_for_many(a: Assessment) -> Assessment:
+    """For failures of one kind that are too many to be told apart: what only the first of them says is left out."""
+    return replace(
+        a,
+        endpoint=replace(a.endpoint, host=OTHERS),
+        explanation=others(),
+        findings=(),
+        attribution=None,
+        remedy="",
+        issuer=None,
+        issuer_title=None,
+        not_after=None,
+    )
