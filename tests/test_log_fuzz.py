@@ -20,6 +20,7 @@ from tlsinspect import read_log
 from tlsinspect.logged import Reading
 from tlsinspect.logs.assemble import Assembler, Failure, Origin
 from tlsinspect.logs.sources import find
+from tlsinspect.logsummary import Summing
 from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, Verdict
 from tlsinspect.trust import Trust
 
@@ -117,7 +118,6 @@ def check_logged(logged: Logged, lines: Sequence[str]) -> None:
         assert len(values) <= 16
         assert all(len(value) <= 256 and value in text for value in values)
     if logged.whole:
-        assert logged.subject
         assert logged.issuer
         assert logged.not_before is not None
         assert logged.not_after is not None
@@ -263,6 +263,19 @@ def test_real_excerpts_with_octets_flipped(which: int, flips: list[tuple[int, in
     _, file = read(bytes(octets))
     if bytes(octets[:2]) not in (b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b"):
         assert file.lines == lines_in(bytes(octets))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2), _OPERATIONS)
+def test_a_sum_has_everything_that_was_read(which: int, operations: list[tuple[str, int, int]]) -> None:
+    lines = [line for _ in range(3) for line in mutated(excerpts()[which], operations)]
+    found, _ = read("\n".join(lines).encode())
+    summing = Summing()
+    for each in found:
+        summing.add(each)
+    report = summing.report((), TRUST, made=at(0))
+    assert report.failures == sum(group.count for group in report.groups) == len(found)
+    assert sum(report.verdicts.values()) == len(found)
 
 
 # -- memory -----------------------------------------------------------------------------------------------------------
