@@ -2,14 +2,16 @@
 nothing said that a log cannot say."""
 
 import io
+import json
 import random
 import tempfile
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +23,10 @@ from tlsinspect.logged import Reading
 from tlsinspect.logs.assemble import Assembler, Failure, Origin
 from tlsinspect.logs.sources import find
 from tlsinspect.logsummary import Summing
-from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, Verdict
+from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, LogReport, Verdict
+from tlsinspect.report import as_json, logtable
+from tlsinspect.report.as_json import schema
+from tlsinspect.report.table import PlainConsole
 from tlsinspect.trust import Trust
 
 # -- lines ------------------------------------------------------------------------------------------------------------
@@ -265,17 +270,43 @@ def test_real_excerpts_with_octets_flipped(which: int, flips: list[tuple[int, in
         assert file.lines == lines_in(bytes(octets))
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2), _OPERATIONS)
-def test_a_sum_has_everything_that_was_read(which: int, operations: list[tuple[str, int, int]]) -> None:
-    lines = [line for _ in range(3) for line in mutated(excerpts()[which], operations)]
-    found, _ = read("\n".join(lines).encode())
-    summing = Summing()
-    for each in found:
+# -- what becomes of it -----------------------------------------------------------------------------------------------
+
+SCHEMA = jsonschema.Draft202012Validator({"$defs": schema()["$defs"], "$ref": "#/$defs/LogReport"})
+
+
+def summed(lines: Iterable[str]) -> LogReport:
+    """Everything that was read is in the sums, and can be written and shown."""
+    summing, count = Summing(), 0
+    for each in read_log(io.BytesIO("\n".join(lines).encode("utf-8", "surrogatepass")), trust=TRUST):
         summing.add(each)
+        count += 1
     report = summing.report((), TRUST, made=at(0))
-    assert report.failures == sum(group.count for group in report.groups) == len(found)
-    assert sum(report.verdicts.values()) == len(found)
+    assert report.failures == sum(group.count for group in report.groups) == count
+    for counts in (report.verdicts, report.products, report.destinations, report.hosts):
+        assert sum(counts.values()) == count
+    SCHEMA.validate(json.loads(as_json.document(report)))
+    for verbose in (False, True):
+        logtable.render(report, PlainConsole(io.StringIO()), verbose=verbose)
+    return report
+
+
+@settings(max_examples=100, deadline=None)
+@given(LINES)
+def test_whatever_is_read_is_summed_and_shown(lines: list[str]) -> None:
+    summed(lines)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2), _OPERATIONS)
+def test_mutated_excerpts_are_summed_and_shown(which: int, operations: list[tuple[str, int, int]]) -> None:
+    summed(line for _ in range(3) for line in mutated(excerpts()[which], operations))
+
+
+def test_many_distinct_failures_are_few_groups() -> None:
+    report = summed(hostile(20_000, longest=50))
+    assert report.failures > 5_000
+    assert len(report.groups) < 1_100
 
 
 # -- memory -----------------------------------------------------------------------------------------------------------
