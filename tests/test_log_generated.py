@@ -75,6 +75,17 @@ def test_every_combination_of_flags_in_every_form(tmp_path: Path, kind: LogKind,
     check(found)
 
 
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_line_counts_and_the_last(tmp_path: Path, kind: LogKind, form: Form) -> None:
+    """Neither is lost with what stands before a text, or for want of a line break."""
+    incident = Incident(at(0), kind, flags=0x9, certificate=NOBODY, went_to=HERE)
+    written = log([incident])
+    path = tmp_path / ("Trace.log" + ".gz" * form.packed)
+    path.write_bytes(form.octets(written.lines))
+    assert tries(list(read_log(path))) == list(written.failures)
+
+
 @pytest.mark.parametrize("form", FORMS[::3], ids=str)
 @pytest.mark.parametrize("product", MODULES)
 def test_heads_and_chatter(tmp_path: Path, product: str, form: Form) -> None:
