@@ -69,7 +69,7 @@ def _time(text: str) -> datetime | None:
 
 _NUMBER = r"0x[0-9A-Fa-f]{1,8}(?![0-9A-Fa-f])"
 # These are printed with all of their eight digits: fewer at the end of a line are a number that was cut.
-_PRINTED = r"0x(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{1,7}(?!$))(?![0-9A-Fa-f])"
+_PRINTED = r"0x(?:[0-9A-Fa-f]{8}(?![0-9A-Fa-f])|[0-9A-Fa-f]{1,7}(?=[\s.,;\])]))"
 _SECURE = re.compile(rf"Status: (?P<status>{_PRINTED})\.? ?(?:Status )?Info:? (?P<flags>{_PRINTED})")
 _API = re.compile(
     r"Error from API (?P<api>\w{1,64})(?: with (?P<via>[^.]{1,64}))?\.(?: Will try (?P<retry>[^.]{1,64})\.)?"
