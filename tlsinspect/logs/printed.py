@@ -34,9 +34,9 @@ class Printed:
 
     @property
     def whole(self) -> bool:
-        """A name may be empty where others stand in an extension; that of who issued it may not."""
+        """A certificate may name its subject in an extension alone, but then a line may as well be missing here."""
         dates = [self.edges.get(name) for name in ("from", "until")]
-        return self.parts == len(_SECTIONS) and not self.torn and None not in dates and bool(self.names["issuer"])
+        return self.parts == len(_SECTIONS) and not self.torn and None not in dates and all(self.names.values())
 
     def add(self, text: str) -> bool:
         """Whether a line is part of it; if so it is taken in."""

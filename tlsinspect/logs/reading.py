@@ -13,7 +13,7 @@ from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import Assembler, Failure, Origin
 from tlsinspect.logs.blocks import Told, blocks
 from tlsinspect.logs.grammar import dated, head
-from tlsinspect.logs.needles import NEEDLES, holds_any, line_count
+from tlsinspect.logs.needles import ends, hits, line_count
 from tlsinspect.logs.products import product_of
 from tlsinspect.model import LogFile, LogKind
 from tlsinspect.text import printable
@@ -133,14 +133,22 @@ def read_block(block: bytes, reading: _Reading, assembler: Assembler) -> Iterato
     if not reading.lines:
         _see_head(block[:HEAD], reading)
         assembler.origin = reading.origin()
-    before = reading.lines
+    number = reading.lines + 1
     reading.lines += line_count(block)
     reading.end = block[-TAIL:]
-    if not assembler.busy and not holds_any(block):
-        return
-    for number, line in enumerate(block.removesuffix(b"\n").split(b"\n"), before + 1):
-        if assembler.busy or any(needle in line for needle in NEEDLES):
-            yield from assembler.feed(number, text_of(line))
+    worth, at = iter(hits(block)), 0  # the begin of a line, whose number is `number`
+    while at < len(block):
+        if not assembler.busy:
+            hit = next((hit for hit in worth if hit >= at), None)
+            if hit is None:
+                return
+            begin = block.rfind(b"\n", at, hit) + 1 or at
+            number += ends(block[at:begin])
+            at = begin
+        end = block.find(b"\n", at)
+        end = len(block) if end < 0 else end
+        yield from assembler.feed(number, text_of(block[at:end]))
+        at, number = end + 1, number + 1
 
 
 def text_of(line: bytes) -> str:

@@ -1,20 +1,116 @@
-from collections.abc import Sequence
+"""Which files are meant by the names of logs that people give: files, folders, patterns, standard input."""
+
+import glob
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
+
+from tlsinspect.errors import UsageError
+from tlsinspect.files import reason_of
+
+MOST_FILES = 100_000
+STDIN = "-"
+# What a rotated log is called after its name: Trace.log.1, Trace.log.old, Trace.log.2.gz
+_ROTATED = re.compile(r"(?:\.(?P<number>\d{1,6})|\.(?P<old>old|bak))?(?:\.gz)?$", re.IGNORECASE)
+# In a folder only what may be a log by its name is read: the tools keep mailboxes beside them.
+_LOG = re.compile(r".*\.(?:log|txt)(?:\.\d{1,6}|\.old|\.bak)?(?:\.gz)?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    name: str
-    size: int | None = None
+    """A file to be read."""
+
+    name: str  # as it is shown; - for standard input
+    size: int | None = None  # octets on disk, where that is known
 
     @property
     def family(self) -> str:
-        return self.name
+        """The same for a log and its rotated predecessors."""
+        return _ROTATED.sub("", self.name)
 
-    def open(self) -> BinaryIO:
-        return open(self.name, "rb")
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """Raises OSError or ValueError. Standard input is not closed."""
+        if self.name == STDIN:
+            if sys.stdin is None:
+                raise OSError("standard input is closed")
+            return nullcontext(sys.stdin.buffer)
+        return Path(self.name).open("rb")
 
 
 def find(names: Sequence[str]) -> tuple[Source, ...]:
-    return tuple(Source(n) for n in names)
+    """The files that `names` mean, each once, a log's rotated predecessors before it. Raises UsageError."""
+    found: dict[object, Source] = {}
+    for name in names:
+        for source, identity in _meant(name):
+            found.setdefault(identity, source)
+            if len(found) > MOST_FILES:
+                raise UsageError(f"{name}: more than {MOST_FILES:,} files; name fewer")
+    return tuple(found.values())
+
+
+def _meant(name: str) -> Iterator[tuple[Source, object]]:
+    """Each file, and what tells it from all others."""
+    if name == STDIN:
+        yield Source(STDIN), STDIN
+        return
+    status = _status(name)
+    if status is not None:
+        yield from _in_folder(name) if S_ISDIR(status.st_mode) else [_source(name, status)]
+        return
+    if not glob.has_magic(name):
+        raise UsageError(f"{name}: there is no such file or folder")
+    fitting = [each for each in _ordered(glob.iglob(name, recursive=True)) if os.path.isfile(each)]
+    if not fitting:
+        raise UsageError(f"{name}: no file fits this pattern")
+    yield from _existing(fitting)
+
+
+def _in_folder(name: str) -> Iterator[tuple[Source, object]]:
+    found = [os.path.join(folder, file) for folder, _, files in os.walk(name) for file in files if _LOG.fullmatch(file)]
+    regular = list(_existing(_ordered(iter(found)), regular=True))
+    if not regular:
+        raise UsageError(f"{name}: holds no log (*.log, *.txt, rotated or packed with gzip)")
+    yield from regular
+
+
+def _existing(names: Sequence[str], *, regular: bool = False) -> Iterator[tuple[Source, object]]:
+    """What is gone in the meantime is left out; so is, where only the `regular` count, what is no file."""
+    for name in names:
+        status = _status(name)
+        if status is not None and (S_ISREG(status.st_mode) or not regular):
+            yield _source(name, status)
+
+
+def _source(name: str, status: os.stat_result) -> tuple[Source, object]:
+    regular = S_ISREG(status.st_mode)
+    identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(name)
+    return Source(name, status.st_size if regular else None), identity
+
+
+def _status(name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a name no file can have
+        if glob.has_magic(name):  # which Windows allows in no name
+            return None
+        raise UsageError(f"{name}: cannot be read ({reason_of(error)})") from None
+
+
+def _ordered(names: Iterator[str]) -> list[str]:
+    """By name, and of a log and its predecessors the oldest first: the highest number, then old, then itself."""
+
+    def key(name: str) -> tuple[str, int, str]:
+        rotated = _ROTATED.search(name)
+        number = -1 if rotated is None or rotated["number"] is None else int(rotated["number"])
+        age = number + 1 if number >= 0 else int(rotated is not None and rotated["old"] is not None)
+        return _ROTATED.sub("", name), -age, name
+
+    return sorted(names, key=key)
