@@ -8,17 +8,16 @@ kept has a bound: so many threads, so many values, so many characters of each.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tlsinspect.logs.codes import api, error, flag_values, http_status
-from tlsinspect.logs.grammar import Line, Said, dated, edge, said, section
+from tlsinspect.logs.grammar import Line, Said, dated, said
+from tlsinspect.logs.printed import Printed
 from tlsinspect.logs.products import product_of
 from tlsinspect.model import Logged, LogKind
 
 MOST_THREADS = 64  # that are in the middle of a failure
-MOST_VALUES = 16  # of a name
-LONGEST_VALUE = 256  # characters; RFC 5280 allows 64 to 128 in most attributes
 MOST_LINES = 200  # between two of one failure
 APART = timedelta(seconds=10)  # messages further apart are not about the same failure
 RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
@@ -27,7 +26,6 @@ LONGEST_MESSAGE = 300
 
 Failure = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
 _Key = tuple[LogKind, str]
-_SECTIONS = ("validity", "subject", "issuer", "end")
 _COMPLAINTS = {"E", "W", "F", "ERROR", "WARNING", "FATAL"}  # levels
 
 
@@ -47,14 +45,19 @@ class _Open:
 
     logged: Logged
     told: int  # the number of the last line that told something
-    section: str = ""  # which part of the certificate is being printed; details before the first
-    parts: tuple[str, ...] = ()  # that were begun
-    torn: bool = False
+    going_on: bool = False  # whether lines without a time belong to it
+    printed: Printed = field(default_factory=Printed)
 
     def finished(self) -> Logged:
-        logged = self.logged
-        complete = self.parts == _SECTIONS and None not in (logged.not_before, logged.not_after)
-        return replace(logged, whole=complete and not self.torn and bool(logged.subject and logged.issuer))
+        printed = self.printed
+        return replace(
+            self.logged,
+            subject=printed.subject,
+            issuer=printed.issuer,
+            not_before=printed.edges.get("from"),
+            not_after=printed.edges.get("until"),
+            whole=printed.whole,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Assembler:
         key = self._last = (line.kind, line.thread)
         current = self._open.get(key)
         if current is not None:
-            current.section = ""
+            current.going_on, current.printed.section = False, ""
         told = said(line.message)
         if told.nothing or not self._tells(line, told):
             return
@@ -164,7 +167,7 @@ class Assembler:
         elif told.named_flags:
             current.logged = replace(logged, flags=(logged.flags or 0) | flag_values(told.named_flags))
         elif told.certificate:
-            current.section = "details"
+            current.going_on = True
         elif told.address is not None:
             current.logged = replace(logged, address=told.address, port=told.port, name=told.name)
         elif told.called:
@@ -181,52 +184,18 @@ class Assembler:
     def _continue(self, number: int, text: str) -> None:
         """A line without a time belongs to the message before it, or else to the certificate that is being printed."""
         current = self._open.get(self._last) if self._last is not None else None
-        if current is None or not current.section:
-            current = next((each for each in reversed(self._open.values()) if each.section), None)
+        if current is None or not current.going_on:
+            current = next((each for each in reversed(self._open.values()) if each.going_on), None)
         if current is None:
             return
         current.told = number
-        part = section(text)
-        if part:
-            expected = _SECTIONS[len(current.parts) : len(current.parts) + 1]
-            current.torn |= (part,) != expected
-            current.parts = (*current.parts, part)[: len(_SECTIONS)]
-            current.section = "" if part == "end" else part
-        elif current.section in ("subject", "issuer"):
-            self._value(current, text)
-        elif current.section == "validity":
-            self._edge(current, text)
-        else:
-            told = said(text)
-            if told.named_flags:
-                flags = (current.logged.flags or 0) | flag_values(told.named_flags)
-                current.logged = replace(current.logged, flags=flags)
-
-    @staticmethod
-    def _value(current: _Open, text: str) -> None:
-        values = current.logged.subject if current.section == "subject" else current.logged.issuer
-        if len(values) == MOST_VALUES:
-            current.torn = True
+        if current.printed.add(text):
+            current.going_on = bool(current.printed.section)
             return
-        if not text.strip():
-            return
-        values = (*values, text[:LONGEST_VALUE])
-        if current.section == "subject":
-            current.logged = replace(current.logged, subject=values)
-        else:
-            current.logged = replace(current.logged, issuer=values)
-
-    @staticmethod
-    def _edge(current: _Open, text: str) -> None:
-        found = edge(text)
-        if found is None:
-            current.torn |= bool(text.strip())
-        elif found[0] == "from":
-            current.torn |= current.logged.not_before is not None
-            current.logged = replace(current.logged, not_before=found[1])
-        else:
-            current.torn |= current.logged.not_after is not None
-            current.logged = replace(current.logged, not_after=found[1])
+        told = said(text)
+        if told.named_flags:
+            flags = (current.logged.flags or 0) | flag_values(told.named_flags)
+            current.logged = replace(current.logged, flags=flags)
 
     # -- failures -----------------------------------------------------------------------------------------------------
 
@@ -269,9 +238,9 @@ def _is_another(current: _Open, told: Said) -> bool:
     """Whether this begins another failure: what it says was said already."""
     logged = current.logged
     if told.status is not None:
-        return logged.status is not None or logged.code is not None or bool(current.parts)
+        return logged.status is not None or logged.code is not None or bool(current.printed.parts)
     if told.certificate:
-        return bool(current.parts)
+        return bool(current.printed.parts)
     if told.code is not None or told.http_status is not None:
         return logged.code is not None or logged.http_status is not None
     return False

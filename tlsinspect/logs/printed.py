@@ -1,0 +1,69 @@
+"""A certificate as a log prints it: headings, and between them a date or one value of a name a line.
+
+Whoever made the certificate wrote the values, and may write there what looks like a heading. So each heading counts
+once and in its order, and a certificate in which one stands twice or is missing is not whole.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tlsinspect.logs.grammar import edge, section
+
+MOST_VALUES = 16  # of a name
+LONGEST_VALUE = 256  # characters; RFC 5280 allows 64 to 128 in most attributes
+_SECTIONS = ("validity", "subject", "issuer", "end")
+
+
+@dataclass(slots=True)
+class Printed:
+    """What of it was read."""
+
+    names: dict[str, list[str]] = field(default_factory=lambda: {"subject": [], "issuer": []})
+    edges: dict[str, datetime | None] = field(default_factory=dict)  # from and until
+    parts: int = 0  # headings that were there, in their order
+    section: str = ""  # the one that is being printed
+    torn: bool = False
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        return tuple(self.names["subject"])
+
+    @property
+    def issuer(self) -> tuple[str, ...]:
+        return tuple(self.names["issuer"])
+
+    @property
+    def whole(self) -> bool:
+        """A name may be empty where others stand in an extension; that of who issued it may not."""
+        dates = [self.edges.get(name) for name in ("from", "until")]
+        return self.parts == len(_SECTIONS) and not self.torn and None not in dates and bool(self.names["issuer"])
+
+    def add(self, text: str) -> bool:
+        """Whether a line is part of it; if so it is taken in."""
+        part = section(text)
+        if part:
+            self.torn |= (part,) != _SECTIONS[self.parts : self.parts + 1]
+            self.parts += not self.torn
+            self.section = "" if part == "end" else part
+        elif self.section == "validity":
+            self._date(text)
+        elif self.section:
+            self._value(text)
+        else:
+            return False
+        return True
+
+    def _date(self, text: str) -> None:
+        found = edge(text)
+        if found is None:
+            self.torn |= bool(text.strip())
+        else:
+            self.torn |= found[0] in self.edges
+            self.edges[found[0]] = found[1]
+
+    def _value(self, text: str) -> None:
+        values = self.names[self.section]
+        if len(values) == MOST_VALUES:
+            self.torn = True
+        elif text.strip():
+            values.append(text[:LONGEST_VALUE])
