@@ -1,0 +1,234 @@
+"""``tlsinspect log``: what it takes, what it writes, and how it ends."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.conftest import Outcome, environment, run
+from tests.loggen import FIDDLER, GOOGLE, Incident, at, log
+from tests.test_log_summary import harmless
+from tlsinspect.cli import log as command
+from tlsinspect.errors import UsageError
+from tlsinspect.model import LogKind
+from tlsinspect.report.as_json import schema
+
+HERE = ("127.0.0.1", 8888, "ACME-LAPTOP-7")
+INTERCEPTED = Incident(at(10), flags=0x9, certificate=FIDDLER, went_to=HERE)
+LATER = Incident(at(7200), flags=0x9, certificate=FIDDLER, went_to=HERE)
+TIMEOUT = Incident(at(30), code=12002)
+CLOCK = Incident(
+    at(5 * 365 * 86400), kind=LogKind.AUTHORISATION, flags=0x1, certificate=GOOGLE, retry="direct (without proxy)"
+)
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return written(tmp_path / "Trace-2026.log", INTERCEPTED, TIMEOUT, LATER)
+
+
+def written(path: Path, *incidents: Incident, product: str = "gwmmo") -> Path:
+    path.write_text(log(incidents, product=product, between=3).text, encoding="utf-8")
+    return path
+
+
+def refused(*words: str) -> str:
+    """The one line with which the command refuses."""
+    ended = run("log", *words)
+    assert (ended.status, ended.out) == (2, ""), ended.out
+    assert len(ended.err.splitlines()) == 1
+    return ended.err
+
+
+def validate(data: Any, noun: str) -> None:
+    jsonschema.Draft202012Validator({"$defs": schema()["$defs"], "$ref": f"#/$defs/{noun}"}).validate(data)
+
+
+# -- formats ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_table(trace: Path) -> None:
+    ended = run("log", str(trace))
+    assert (ended.status, ended.err) == (1, "")
+    for words in ("GWMMO", "3 failures", "intercepted", "Fiddler Classic", "× 2", "127.0.0.1:8888", "unreachable"):
+        assert words in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_json_is_what_the_schema_says(trace: Path) -> None:
+    ended = run("log", str(trace), "--format", "json")
+    found = json.loads(ended.out)
+    validate(found, "LogReport")
+    assert (ended.status, found["failures"], found["verdicts"]) == (1, 3, {"intercepted": 2, "unreachable": 1})
+    assert found["products"] == {"gwmmo": 3}
+    assert [group["count"] for group in found["groups"]] == [2, 1]
+    assert found["files"][0]["name"] == str(trace)
+    for line in found["commands"]:
+        harmless(line)
+
+
+def test_json_lines_are_files_groups_and_the_run(trace: Path) -> None:
+    ended = run("log", str(trace), "--format", "jsonl")
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    assert [row["type"] for row in rows] == ["file", "group", "group", "run"]
+    for row, noun in zip(rows, ("LogFile", "LogGroup", "LogGroup"), strict=False):
+        assert (row.pop("type"), row.pop("schema_version")) in {("file", 1), ("group", 1)}
+        validate(row, noun)
+    assert {"files", "groups"}.isdisjoint(rows[-1])
+    assert rows[-1]["failures"] == 3
+
+
+def test_the_ticket(trace: Path, tmp_path: Path) -> None:
+    ended = run("log", str(trace), "--format", "ticket")
+    assert ended.status == 1
+    for words in ("no proof", "2 times from", "DO_NOT_TRUST_FiddlerRoot", "--proxy http://127.0.0.1:8888"):
+        assert words in ended.out
+    clock = written(tmp_path / "auth.log", CLOCK, product="")
+    assert run("log", str(clock), "--format", "ticket").out == "Nothing is to be asked of anybody.\n"
+
+
+def test_verbose_has_every_finding(trace: Path) -> None:
+    assert "log-flags hint:" in run("log", str(trace), "-v").out
+    assert "log-flags" not in run("log", str(trace)).out
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "ticket"])
+def test_redacted_in_every_format(trace: Path, form: str) -> None:
+    plain = run("log", str(trace), "--format", form, "-v")
+    if form != "ticket":
+        assert "ACME-LAPTOP-7" in plain.out
+    ended = run("log", str(trace), "--format", form, "--redact", "-v")
+    assert ended.status == 1
+    assert "Fiddler" in ended.out
+    for secret in ("ACME", trace.name, str(trace.parent)):
+        assert secret not in ended.out
+
+
+def test_output_goes_to_the_file_and_nowhere_else(trace: Path, tmp_path: Path) -> None:
+    target = tmp_path / "said.json"
+    ended = run("log", str(trace), "--format", "json", "-o", str(target))
+    assert (ended.status, ended.out, ended.err) == (1, "", "")
+    validate(json.loads(target.read_text("utf-8")), "LogReport")
+
+
+def test_own_interceptors_are_named(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[[interceptor]]\nid = "ours"\nproduct = "Our gateway"\nvendor = "us"\nkind = "firewall"\n'
+        'certainty = "observed"\nsource = "x"\n[interceptor.issuer_patterns]\nCN = "DO_NOT_TRUST_FiddlerRoot"\n',
+        encoding="utf-8",
+    )
+    trace = written(tmp_path / "a.log", INTERCEPTED)
+    assert "Our gateway" in run("log", str(trace), "--interceptors", str(own)).out
+
+
+# -- time ------------------------------------------------------------------------------------------------------------
+
+
+def failures(ended: Outcome) -> int:
+    found: int = json.loads(ended.out)["failures"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["--since", "2026-03-02T09:00:20Z"], 2),
+        (["--since", "2026-03-02T09:00:20"], 2),  # without a zone it is UTC
+        (["--since", "2026-03-02T06:00:20-03:00"], 2),
+        (["--until", "2026-03-02T09:00:20Z"], 1),
+        (["--since", "2026-03-02"], 3),
+        (["--until", "2026-03-02"], 0),  # its midnight
+        (["--since", "2026-03-02T09:00:20Z", "--until", "2026-03-02T10:00Z"], 1),
+    ],
+)
+def test_only_the_time_that_was_asked_for(trace: Path, words: list[str], count: int) -> None:
+    ended = run("log", str(trace), "--format", "json", *words)
+    assert failures(ended) == count
+    assert (ended.status == 0) is (count == 0)
+    assert json.loads(ended.out)["files"][0]["failures"] == 3
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "9999-12-31T23:59:59-14:00", "1", "x\x1b[2J"])
+def test_what_is_no_time(trace: Path, option: str, text: str) -> None:
+    said = refused(str(trace), option, text)
+    assert option in said
+    assert "\x1b" not in said
+
+
+def test_a_period_that_ends_before_it_begins(trace: Path) -> None:
+    assert "--since is later" in refused(str(trace), "--since", "2026-03-03", "--until", "2026-03-02")
+
+
+def test_help_says_how_times_are_read() -> None:
+    assert "Without a zone they are UTC" in run("log", "--help").out
+
+
+# -- how it ends -----------------------------------------------------------------------------------------------------
+
+
+def test_exit_status(tmp_path: Path) -> None:
+    quiet = tmp_path / "quiet.log"
+    quiet.write_text(log([], product="gwmmo").text + log([CLOCK], between=40).lines[0] + "\n", encoding="utf-8")
+    assert run("log", str(quiet)).status == 0
+    assert run("log", str(written(tmp_path / "t.log", TIMEOUT))).status == 3
+    assert run("log", str(written(tmp_path / "c.log", CLOCK, product=""))).status == 1
+    notes = tmp_path / "notes.txt"
+    notes.write_text("nothing of a log\n", encoding="utf-8")
+    ended = run("log", str(notes))
+    assert ended.status == 3
+    assert "No line of a sync tool" in ended.out
+
+
+def test_no_log_is_written_over(trace: Path) -> None:
+    before = trace.read_bytes()
+    assert "written over" in refused(str(trace), "-o", str(trace))
+    link = trace.parent / "link.log"
+    os.link(trace, link)
+    assert "written over" in refused(str(trace), "-o", str(link))
+    assert trace.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "."], "cannot be written"),
+        (["--format", "xml"], "xml"),
+        (["--trust", "missing.pem"], "missing.pem"),
+        (["--interceptors", "missing.toml"], "missing.toml"),
+        (["--colour"], "--colour"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(trace: Path, words: list[str], said: str) -> None:
+    assert said in refused(str(trace), *words)
+
+
+# -- without a name --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has these folders")
+def test_elsewhere_it_is_said_where_the_logs_lie() -> None:
+    said = refused()
+    assert "name the logs" in said
+    assert r"Google\Google Apps Sync\Tracing" in said
+    assert r"Google\Identity" in said
+
+
+def test_on_windows_the_tools_own_folders_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As far as another system can show it: the folders that are there are taken."""
+    there = tmp_path / "there"
+    there.mkdir()
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr(command, "folders", lambda _environment: (str(there), str(tmp_path / "missing")))
+    assert command._own_folders() == [str(there)]
+    there.rmdir()
+    with pytest.raises(UsageError, match="no logs of a sync tool are here"):
+        command._own_folders()
+
+
+def test_the_environment_of_these_tests_names_no_folder_of_windows() -> None:
+    assert "LOCALAPPDATA" not in environment()
