@@ -35,9 +35,10 @@ def blocks(stream: BinaryIO, told: Told) -> Iterator[bytes]:
 
 
 def _read(stream: BinaryIO, told: Told) -> Iterator[bytes]:
+    read = getattr(stream, "read1", stream.read)  # what a pipe has, rather than wait until it has a whole block
     while True:
         try:
-            chunk = stream.read(BLOCK)
+            chunk: bytes = read(BLOCK)
         except (OSError, ValueError) as error:
             told.problem = printable(f"cannot be read to its end ({reason_of(error)})")
             return

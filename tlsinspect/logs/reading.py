@@ -116,7 +116,7 @@ class Reader:
                     yield from self._counted(read_block(block, reading, assembler))
                     if self._progress is not None:
                         self._progress(self._before + reading.told.on_disk, self._all)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             reading.told.problem = printable(f"cannot be read ({reason_of(error)})")
         self._before += reading.told.on_disk
         _see_end(reading)
