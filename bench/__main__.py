@@ -14,6 +14,7 @@ NAMES = {
     "proof": "revocation and timestamps of a certificate",
     "revocation": "a CRL of 50 MB, the first time and again",
     "hostile": "thousands of endpoints, one in twenty hostile",
+    "logs": "a gigabyte of log beside grep -c",
     "latency": "the gwsmo profile at 50 ms",
 }
 _MODULES = {"scan": "scanning"}
@@ -32,12 +33,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of the scan beside the bare loop (3)")
     parser.add_argument("--hostile", type=int, default=2_000, help="endpoints of the hostile mix (2000)")
     parser.add_argument("--full", action="store_true", help="the hostile mix of the budget: --hostile 10000")
+    parser.add_argument("--logs-mb", type=int, default=1000, metavar="N", help="size of the log beside grep (1000)")
     parser.add_argument("--profile", action="store_true", help="print where the time of a scan goes, to standard error")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(NAMES)}")
-    options = Options(given.endpoints, given.rounds, 10_000 if given.full else given.hostile, given.profile)
+    hostile = 10_000 if given.full else given.hostile
+    options = Options(given.endpoints, given.rounds, hostile, given.logs_mb, given.profile)
     print(header(), flush=True)
     for name in given.names or NAMES:
         for row in importlib.import_module(f"bench.{_MODULES.get(name, name)}").run(options):

@@ -8,7 +8,7 @@ import tempfile
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +269,35 @@ def test_real_excerpts_with_octets_flipped(which: int, flips: list[tuple[int, in
     _, file = read(bytes(octets))
     if bytes(octets[:2]) not in (b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b"):
         assert file.lines == lines_in(bytes(octets))
+
+
+def alone(tries: Iterable[Logged | None]) -> list[Logged]:
+    """Without what a file says of itself."""
+    return [replace(each, file="", product="", version="", system="") for each in tries if each is not None]
+
+
+def passes_over_nothing(lines: Sequence[str]) -> None:
+    """Blocks and lines that are passed over tell nothing: taking every line apart gives the same."""
+    octets = "\n".join(lines).encode("utf-8", "replace")
+    if octets[:2] == b"\x1f\x8b" or 0 in octets[:4] or octets[:1] >= b"\xef":
+        return  # of another encoding, by its first octets
+    every = [line.rstrip("\r") for line in octets.decode().split("\n")]
+    found = read_log(io.BytesIO(octets), trust=TRUST)
+    read_of_it = (seen.logged for each in found for seen in each.observations)
+    assert alone(read_of_it) == alone(each for failure in failures(every) for each in failure)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES)
+def test_lines_that_are_passed_over_tell_nothing(lines: list[str]) -> None:
+    passes_over_nothing(lines)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2), st.integers(0, 30), _OPERATIONS)
+def test_passed_over_between_mutated_excerpts(which: int, between: int, operations: list[tuple[str, int, int]]) -> None:
+    quiet = log([Incident(at(50), flags=1, certificate=CERTIFICATES["google"])], between=between).lines
+    passes_over_nothing(mutated([*excerpts()[which], *quiet], operations))
 
 
 # -- what becomes of it -----------------------------------------------------------------------------------------------

@@ -178,6 +178,17 @@ def test_a_file_that_ends_anywhere(tmp_path: Path, kind: LogKind, form: Form) ->
             assert not each.whole or (each.subject, each.issuer) == (whole.subject, whole.issuer)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_begins_within_a_failure(tmp_path: Path, kind: LogKind) -> None:
+    """As where a log was cut off at its beginning: the certificate counts even if nothing before it is there."""
+    written = log([Incident(at(0), kind, flags=0x9, certificate=FIDDLER)])
+    path = tmp_path / "Trace.log"
+    path.write_bytes(Form().octets(written.lines[1:]))
+    (found,) = read_log(path)
+    assert found.verdict is Verdict.INTERCEPTED
+    assert tries([found]) == [replace(written.failures[0], status=None)]
+
+
 def test_two_files_of_their_own_are_not_one(tmp_path: Path) -> None:
     """What one leaves open the other does not end."""
     lines = log([Incident(at(0), flags=0x9, certificate=FIDDLER)]).lines

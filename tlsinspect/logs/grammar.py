@@ -75,13 +75,16 @@ _API = re.compile(
     r"Error from API (?P<api>\w{1,64})(?: with (?P<via>[^.]{1,64}))?\.(?: Will try (?P<retry>[^.]{1,64})\.)?"
     rf" ?Code: (?P<code>{_PRINTED})"
 )
-_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_PRINTED})")
+_ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_PRINTED})", re.ASCII)
 _DESTINATION = re.compile(
     r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})\]?:(?P<port>\d{1,5})"
-    r"(?: \((?P<name>.{0,255}?)\))?\s*"
+    r"(?: \((?P<name>.{0,255}?)\))?\s*",
+    re.ASCII,
 )
-_CODE = re.compile(rf"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>{_NUMBER})", re.IGNORECASE)
-_HTTP = re.compile(r"\b(?:status(?: code)?|HTTP(?:/\d(?:\.\d)?)?)[ :=]{1,3}(?P<status>\d{3})\b", re.IGNORECASE)
+_CODE = re.compile(rf"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>{_NUMBER})", re.IGNORECASE | re.ASCII)
+_HTTP = re.compile(
+    r"\b(?:status(?: code)?|HTTP(?:/\d(?:\.\d)?)?)[ :=]{1,3}(?P<status>\d{3})\b", re.IGNORECASE | re.ASCII
+)
 _URL = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]{1,253})(?=[/:?#\s\"'>)]|$)")
 _FLAG = re.compile(r"WINHTTP_CALLBACK_STATUS_FLAG_\w{1,64}")
 CERTIFICATE = "Certificate details:"

@@ -10,7 +10,11 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 # A line outside of a printed certificate that has none of these tells nothing.
-NEEDLES = (b"Status: 0x", b"Error ", b"0x80", b"Code: 0x", b" 407", b" 511", b"roxy", b"_STATUS_FLAG_")
+NEEDLES = (
+    *(b"Status: 0x", b"Error ", b"0x80", b"0x00002", b"Code: 0x", b"roxy", b"_STATUS_FLAG_"),
+    *(b" 407", b":407", b"=407", b" 511", b":511", b"=511"),
+    *(b"Failure details:", b"Certificate details:"),  # a file may begin within a failure
+)
 
 Search = Callable[[bytes], Sequence[int]]
 
