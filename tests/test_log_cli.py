@@ -1,7 +1,11 @@
 """``tlsinspect log``: what it takes, what it writes, and how it ends."""
 
+import gzip
 import json
 import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import jsonschema
 import pytest
 
 from tests.conftest import Outcome, environment, run
+from tests.conftest import command as command_line
 from tests.loggen import FIDDLER, GOOGLE, Incident, at, log
 from tests.test_log_summary import harmless
 from tlsinspect.cli import log as command
@@ -31,6 +36,7 @@ def trace(tmp_path: Path) -> Path:
 
 
 def written(path: Path, *incidents: Incident, product: str = "gwmmo") -> Path:
+    path.parent.mkdir(exist_ok=True)
     path.write_text(log(incidents, product=product, between=3).text, encoding="utf-8")
     return path
 
@@ -205,6 +211,64 @@ def test_no_log_is_written_over(trace: Path) -> None:
 )
 def test_bad_input_is_refused_in_one_line(trace: Path, words: list[str], said: str) -> None:
     assert said in refused(str(trace), *words)
+
+
+# -- files, folders, patterns, standard input ------------------------------------------------------------------------
+
+
+def test_folders_patterns_and_standard_input(trace: Path, tmp_path: Path) -> None:
+    written(tmp_path / "Identity" / "auth.log", CLOCK, product="")
+    for words, count in (
+        ([str(tmp_path)], 4),
+        ([str(tmp_path / "Trace-*.log")], 3),
+        ([str(trace), str(trace)], 3),  # each file once
+        ([str(trace), str(tmp_path / "Identity")], 4),
+    ):
+        assert failures(run("log", *words, "--format", "json")) == count
+    ended = run("log", "-", "--format", "json", given=trace.read_bytes())
+    assert failures(ended) == 3
+    assert json.loads(ended.out)["files"][0]["name"] == "-"
+
+
+def test_what_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    for name in ("missing.log", "*.log", "x" * 5000, "a\x1b[2J.log", "-x-"):
+        assert "\x1b" not in refused(str(tmp_path / name))
+
+
+def test_one_file_that_cannot_be_read_costs_no_other(trace: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.log.gz"
+    broken.write_bytes(gzip.compress(trace.read_bytes())[:-20])
+    ended = run("log", str(broken), str(trace))
+    assert ended.status == 1
+    assert "broken.log.gz: ends too early (gzip)" in ended.out.replace("\n", " ")
+    assert "1 of 2 files could not be read" in " ".join(ended.out.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pipe with a name")
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "ticket"])
+def test_an_interrupt_keeps_what_was_found(tmp_path: Path, form: str) -> None:
+    pipe = tmp_path / "Trace.log"
+    os.mkfifo(pipe)
+    process = subprocess.Popen(
+        command_line("log", str(pipe), "--format", form),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    )
+    text = log([INTERCEPTED], product="gwmmo").text + log([CLOCK], between=8000).text
+    with process, pipe.open("wb") as writer:
+        writer.write(text.encode() * 2)  # a pipe holds 64 kB: once all is written, most of it was read
+        writer.flush()
+        time.sleep(0.5)  # for it to wait for more: a signal between two reads is seen by Python only after the second
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"")
+    assert b"Fiddler" in out
+    if form == "json":
+        found = json.loads(out)
+        validate(found, "LogReport")
+        assert found["interrupted"]
 
 
 # -- without a name --------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.judge.logs import assess_log
+from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.reading import Progress, Readable, Reader
 from tlsinspect.logs.sources import find
 from tlsinspect.model import Assessment, LogFile
@@ -29,7 +30,7 @@ class Reading:
         until: datetime | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._reader = Reader(sources, progress)
+        self._reader: Reader | Follower = Reader(sources, progress)
         self._trust = trust
         self._since, self._until = since, until
 
@@ -44,6 +45,16 @@ class Reading:
 
     def _is_wanted(self, time: datetime) -> bool:
         return (self._since is None or time >= self._since) and (self._until is None or time <= self._until)
+
+
+class Following(Reading):
+    """Logs that are still being written, by the names that people give. It ends only by an interrupt."""
+
+    def __init__(
+        self, names: Sequence[str], trust: Trust, *, since: datetime | None = None, until: datetime | None = None
+    ) -> None:
+        super().__init__((), trust, since=since, until=until)
+        self._reader = Follower(names)
 
 
 def read_log(

@@ -3,25 +3,31 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from tlsinspect.cli.output import destination, progress, write_log_report
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
-from tlsinspect.files import exists
-from tlsinspect.logged import Reading
+from tlsinspect.files import exists, reason_of
+from tlsinspect.logged import Following, Reading
 from tlsinspect.logredaction import LogRedaction
 from tlsinspect.logs.products import folders
-from tlsinspect.logs.sources import find
+from tlsinspect.logs.sources import Source, find
 from tlsinspect.logsummary import Summing
+from tlsinspect.model import Assessment
 from tlsinspect.report import log_status
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
 # Where the logs lie on a machine of which nothing is known.
 _EXAMPLE = {"LOCALAPPDATA": r"C:\Users\NAME\AppData\Local", "SYSTEMROOT": r"C:\Windows"}
+
+
+# How a failure is shown as soon as it is read; the other formats are of a whole.
+_AT_ONCE = ("table", "jsonl")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,24 +37,56 @@ def run(arguments: argparse.Namespace) -> int:
     since, until = _time("--since", arguments.since), _time("--until", arguments.until)
     if since is not None and until is not None and since > until:
         raise UsageError("--since is later than --until")
+    if arguments.follow and arguments.format not in _AT_ONCE:
+        raise UsageError(f"--follow shows failures as they come: --format {' or '.join(_AT_ONCE)}")
     names = arguments.files or _own_folders()
     sources = find(names)
-    _check_output(arguments.output, names)
-    summing, interrupted = Summing(), False
+    _check_output(arguments.output, sources)
+    redaction = LogRedaction(trust) if arguments.redact else None
+    summing = Summing()
     with destination(arguments.output) as out:
-        with progress("reading", octets=True) as told:
-            reading = Reading(sources, trust, since=since, until=until, progress=told)
-            try:
-                for assessment in reading:
-                    summing.add(assessment)
-            except KeyboardInterrupt:
-                interrupted = True
+        if arguments.follow:
+            reading: Reading = Following(names, trust, since=since, until=until)
+            interrupted = _read(reading, summing, _teller(arguments.format, out, redaction))
+        else:
+            with progress("reading", octets=True) as told:
+                reading = Reading(sources, trust, since=since, until=until, progress=told)
+                interrupted = _read(reading, summing, lambda _assessment: None)
         made = datetime.now(UTC)
         report = summing.report(reading.files, trust, made=made, since=since, until=until, interrupted=interrupted)
-        if arguments.redact:
-            report = LogRedaction(trust).report(report)
-        write_log_report(report, arguments.format, out, verbose=arguments.verbose)
+        shown = redaction.report(report) if redaction is not None else report
+        write_log_report(shown, arguments.format, out, verbose=arguments.verbose)
     return log_status(report)
+
+
+def _read(reading: Reading, summing: Summing, tell: Callable[[Assessment], None]) -> bool:
+    """Read all of it; whether an interrupt came before the end."""
+    try:
+        for assessment in reading:
+            summing.add(assessment)
+            tell(assessment)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _teller(form: str, out: TextIO, redaction: LogRedaction | None) -> Callable[[Assessment], None]:
+    """What shows each failure as soon as it is read."""
+    from tlsinspect.report.as_json import line
+    from tlsinspect.report.logtable import failure_line
+    from tlsinspect.report.table import PlainConsole
+
+    console = PlainConsole(out)
+
+    def tell(assessment: Assessment) -> None:
+        shown = redaction.assessment(assessment) if redaction is not None else assessment
+        if form == "jsonl":
+            out.write(line(shown))
+        else:
+            failure_line(shown, console)
+        out.flush()
+
+    return tell
 
 
 def _own_folders() -> Sequence[str]:
@@ -77,10 +115,12 @@ def _time(option: str, text: str | None) -> datetime | None:
         raise UsageError(f"{option} {printable(text)}: {why}") from None
 
 
-def _check_output(output: str | None, names: Iterable[str]) -> None:
+def _check_output(output: str | None, sources: Sequence[Source]) -> None:
     """No log is written over by what is said of it. Raises UsageError."""
     if output is None or output == "-" or not exists(Path(output)):
         return
-    for name in names:
-        if name != "-" and exists(Path(name)) and Path(name).samefile(output):
+    try:
+        if any(source.name != "-" and Path(source.name).samefile(output) for source in sources):
             raise UsageError(f"{output}: is one of the logs, and would be written over")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{output}: cannot be told from the logs ({reason_of(error)})") from None

@@ -111,10 +111,14 @@ class Assembler:
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
 
-    def flush(self) -> Iterator[Failure]:
-        """What is open when nothing more comes."""
+    def settle(self) -> Iterator[Failure]:
+        """What is being told, where nothing more was written for a while."""
         for key in list(self._open):
             yield from self._closed(key)
+
+    def flush(self) -> Iterator[Failure]:
+        """What is open when nothing more comes."""
+        yield from self.settle()
         for logged in self._waiting.values():
             yield (logged,)
         self._waiting.clear()

@@ -85,7 +85,7 @@ def _gunzipped(chunks: Iterator[bytes], told: Told) -> Iterator[bytes]:
 def _decoded(chunks: Iterator[bytes], told: Told) -> Iterator[bytes]:
     """UTF-16 becomes UTF-8; everything else stays."""
     first = _at_least(chunks, 4)
-    told.encoding, mark = _encoding(first)
+    told.encoding, mark = encoding_of(first)
     rest = _and_then(first[mark:], chunks)
     if told.encoding == "utf-8":
         yield from rest
@@ -96,7 +96,7 @@ def _decoded(chunks: Iterator[bytes], told: Told) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode(errors="replace")
 
 
-def _encoding(first: bytes) -> tuple[str, int]:
+def encoding_of(first: bytes) -> tuple[str, int]:
     """What the first octets tell, and how many of them are a mark that says so."""
     for bom, encoding in _BOMS:
         if first.startswith(bom):

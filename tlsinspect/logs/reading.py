@@ -38,7 +38,7 @@ Progress = Callable[[int, int | None], None]  # octets read on disk, and of how 
 
 
 @dataclass(slots=True)
-class _Reading:
+class BeingRead:
     """What is known of a file while it is read."""
 
     name: str
@@ -83,7 +83,7 @@ class Reader:
         sizes = [source.size for source in sources]
         self._all = None if None in sizes else sum(size or 0 for size in sizes)
         self._done: list[LogFile] = []
-        self._current: _Reading | None = None
+        self._current: BeingRead | None = None
 
     @property
     def files(self) -> tuple[LogFile, ...]:
@@ -109,7 +109,7 @@ class Reader:
 
     def _file(self, source: Readable, assembler: Assembler) -> Iterator[Failure]:
         self._finish()
-        reading = self._current = _Reading(source.name)
+        reading = self._current = BeingRead(source.name)
         try:
             with source.open() as stream:
                 for block in blocks(stream, reading.told):
@@ -119,7 +119,7 @@ class Reader:
         except (OSError, ValueError) as error:
             reading.told.problem = printable(f"cannot be read ({reason_of(error)})")
         self._before += reading.told.on_disk
-        _see_end(reading)
+        see_end(reading)
 
     def _counted(self, failures: Iterator[Failure]) -> Iterator[Failure]:
         for failure in failures:
@@ -128,7 +128,7 @@ class Reader:
             yield failure
 
 
-def read_block(block: bytes, reading: _Reading, assembler: Assembler) -> Iterator[Failure]:
+def read_block(block: bytes, reading: BeingRead, assembler: Assembler) -> Iterator[Failure]:
     """The failures that are complete with this block."""
     if not reading.lines:
         _see_head(block[:HEAD], reading)
@@ -160,7 +160,7 @@ def text_of(line: bytes) -> str:
         return line.decode("cp1252", errors="replace")
 
 
-def _see_head(octets: bytes, reading: _Reading) -> None:
+def _see_head(octets: bytes, reading: BeingRead) -> None:
     """What the beginning says of the program and of the form of the log."""
     texts = [text_of(line) for line in octets.split(b"\n")]
     reading.head = head("\n".join(texts))
@@ -175,7 +175,7 @@ def _see_head(octets: bytes, reading: _Reading) -> None:
     )
 
 
-def _see_end(reading: _Reading) -> None:
+def see_end(reading: BeingRead) -> None:
     """When the log ends."""
     for line in reversed(reading.end.split(b"\n")):
         found = dated(text_of(line))

@@ -62,7 +62,9 @@ def failure_line(assessment: Assessment, console: Console) -> None:
     said = next((seen.logged for seen in assessment.observations if seen.logged is not None), None)
     when = f"{moment(said.time)}  " if said is not None and said.time is not None else ""
     head = f"{plain_sign if is_ascii(console) else sign} {when}{assessment.endpoint.host}  "
-    console.print(Text.assemble((head, colour), (f"{assessment.verdict}  ", colour), _cause(assessment)))
+    console.print(
+        Text.assemble((head, colour), (f"{assessment.verdict}  ", colour), _cause(assessment)), soft_wrap=True
+    )
 
 
 def _headline(report: LogReport) -> Text:

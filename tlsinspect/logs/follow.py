@@ -1,0 +1,181 @@
+"""Logs that are still being written: what is there already, then each failure as it comes, until somebody ends it.
+
+The files are looked at again and again, and none is kept open: a tool must be able to rename its log. A log that was
+renamed goes on where it was left, as far as the names that were given still mean it; one that has become shorter is
+another log. Tools write a new file for each process, so that folders and patterns are looked through again too.
+"""
+
+import codecs
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from tlsinspect.errors import UsageError
+from tlsinspect.files import reason_of
+from tlsinspect.logs.assemble import RETRIED, Assembler, Failure, Origin
+from tlsinspect.logs.blocks import BLOCK, Lines, encoding_of
+from tlsinspect.logs.reading import BeingRead, Reader, read_block, see_end
+from tlsinspect.logs.sources import STDIN, Source, find
+from tlsinspect.model import LogFile
+from tlsinspect.text import printable
+
+LOOK = 0.5  # seconds from one look at the files to the next
+LOOK_AROUND = 5.0  # from one search for new files to the next
+MOST_LEFT = 1000  # logs that are gone and of which it is said what they were
+BEGIN = 512  # octets that are compared
+SETTLED = timedelta(seconds=3)  # without a new line, after which a failure that is being told is told as it is
+_FIRST = 4  # octets by which an encoding is told
+Identity = object  # what tells a file from all others, whatever it is called
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A file that grows."""
+
+    reading: BeingRead
+    assembler: Assembler
+    position: int = 0  # octets read
+    lines: Lines = field(default_factory=Lines)
+    decoder: codecs.IncrementalDecoder | None = None
+    first: bytes = b""  # as long as they are too few to tell the encoding
+    begin: bytes = b""  # of the file: what it is told by, for systems give the number of a file that is gone again
+    written: int = 0  # when it was last, by its file system
+    told: float = 0.0  # when it last grew
+    waiting: bool = False  # whether something may be open since then
+
+    def is_another(self, name: str, status: os.stat_result) -> bool:
+        """Whether a file that was written to since is no longer the one that was read."""
+        before, self.written = self.written, status.st_mtime_ns
+        if status.st_size == self.position and before == self.written:
+            return False
+        return status.st_size < self.position or _read(name, 0, len(self.begin)) != self.begin
+
+    def feed(self, chunk: bytes) -> Iterator[Failure]:
+        """The failures that are complete with these octets."""
+        self.told, self.waiting = time.monotonic(), True
+        self.position += len(chunk)
+        self.begin += chunk[: BEGIN - len(self.begin)]
+        self.reading.told.on_disk = self.reading.told.octets = self.position
+        block = self.lines.feed(self._decoded(chunk))
+        if block:
+            yield from read_block(block, self.reading, self.assembler)
+            see_end(self.reading)
+            self.reading.end = b""  # of thousands of files only few grow
+
+    def _decoded(self, chunk: bytes) -> bytes:
+        told = self.reading.told
+        if not told.encoding:
+            self.first += chunk
+            if len(self.first) < _FIRST:
+                return b""
+            told.encoding, mark = encoding_of(self.first)
+            chunk, self.first = self.first[mark:], b""
+            if told.encoding != "utf-8":
+                self.decoder = codecs.getincrementaldecoder(told.encoding)("replace")
+        return chunk if self.decoder is None else self.decoder.decode(chunk).encode(errors="replace")
+
+
+class Follower:
+    """Iterate it for the failures; it ends only by an interrupt. `files` says what was read until then."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        if STDIN in names:
+            raise UsageError("--follow needs files or folders; standard input is followed anyway")
+        self._names = names
+        packed, growing = _apart(find(names))
+        self._packed = Reader(packed)
+        self._sources = growing
+        self._looked = time.monotonic()
+        self._followed: dict[Identity, _Followed] = {}
+        self._present: set[Identity] = set()  # at the last look
+        self._left: deque[LogFile] = deque(maxlen=MOST_LEFT)
+
+    @property
+    def files(self) -> tuple[LogFile, ...]:
+        followed = (each.reading.file() for each in self._followed.values())
+        return (*self._packed.files, *self._left, *followed)
+
+    def __iter__(self) -> Iterator[Failure]:
+        yield from self._packed
+        while True:
+            self._present.clear()
+            for source in self._sources:
+                yield from self._grown(source)
+            yield from self._silent()
+            time.sleep(LOOK)
+            yield from self._look_around()
+
+    def _look_around(self) -> Iterator[Failure]:
+        """What the names mean by now. A log that none of them meant at the last look is gone."""
+        if time.monotonic() - self._looked < LOOK_AROUND:
+            return
+        self._looked = time.monotonic()
+        for identity in self._followed.keys() - self._present:
+            yield from self._leave(identity)
+        try:
+            self._sources = _apart(find(self._names))[1]
+        except UsageError:
+            self._sources = []  # they may come again
+
+    def _grown(self, source: Source) -> Iterator[Failure]:
+        """What a file has more than when it was last looked at."""
+        try:
+            status = os.stat(source.name)
+            identity = (status.st_dev, status.st_ino) if status.st_ino else source.name
+            self._present.add(identity)
+            followed = self._followed.get(identity)
+            if followed is not None and followed.is_another(source.name, status):
+                yield from self._leave(identity)
+                followed = None
+            if followed is None:
+                followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
+                self._followed[identity] = followed
+            while status.st_size > followed.position and (chunk := _read(source.name, followed.position)):
+                yield from self._counted(followed, followed.feed(chunk))
+            followed.reading.told.problem = ""
+        except FileNotFoundError:
+            return  # renamed this moment, perhaps
+        except (OSError, ValueError) as error:
+            known = next((each for each in self._followed.values() if each.reading.name == source.name), None)
+            if known is not None:
+                known.reading.told.problem = printable(f"cannot be read to its end ({reason_of(error)})")
+
+    def _silent(self) -> Iterator[Failure]:
+        """What was begun in files in which nothing was written for so long that nothing more belongs to it."""
+        for followed in self._followed.values():
+            silence = timedelta(seconds=time.monotonic() - followed.told)
+            if followed.waiting and silence > RETRIED:
+                followed.waiting = False
+                yield from self._counted(followed, followed.assembler.flush())
+            elif followed.waiting and silence > SETTLED:
+                yield from self._counted(followed, followed.assembler.settle())
+
+    def _leave(self, identity: Identity) -> Iterator[Failure]:
+        followed = self._followed.pop(identity)
+        yield from self._counted(followed, followed.assembler.flush())
+        self._left.append(followed.reading.file())
+
+    @staticmethod
+    def _counted(followed: _Followed, failures: Iterator[Failure]) -> Iterator[Failure]:
+        for failure in failures:
+            followed.reading.failures += 1
+            yield failure
+
+
+def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
+    """Those that are packed, which do not grow, and the others."""
+    packed: list[Source] = []
+    growing: list[Source] = []
+    for source in sources:
+        (packed if source.name.lower().endswith(".gz") else growing).append(source)
+    return packed, growing
+
+
+def _read(name: str, position: int, size: int = BLOCK) -> bytes:
+    with Path(name).open("rb") as file:
+        file.seek(position)
+        return file.read(size)
