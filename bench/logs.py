@@ -70,6 +70,8 @@ def _beside_grep(small: Path, quiet: Path, size: int, rounds: int) -> Iterator[R
     for what, grep in ((f"grep -c '{FIXED}'", fixed), (f"grep -cE, all {len(NEEDLES)} strings", every_one)):
         speed = f"{size / MB / ours:,.0f} MB/s; {what} {size / MB / grep:,.0f}"
         yield Row(f"{log_of}: {what}", speed, grep / ours, "≥ 0.5 ×", grep / ours >= 0.5)
+    plain, _, _ = _read(small, quiet, "import sys; sys.modules['ahocorasick_rs'] = None")
+    yield Row(f"{log_of}: without ahocorasick_rs", f"{size / MB / plain:,.0f} MB/s")
     _, _, resident = _read(small, quiet)
     memory = f"{resident / MB:.0f} MB at most, Python and trust data included"
     yield Row(f"{log_of}: resident", memory, None, "< 100 MB", resident < 100 * MB)
@@ -82,9 +84,9 @@ def _grep(*words: str | Path) -> float:
     return time.perf_counter() - begun
 
 
-def _read(small: Path, log_file: Path) -> tuple[float, int, int]:
+def _read(small: Path, log_file: Path, before: str = "") -> tuple[float, int, int]:
     """Seconds, failures, and the most octets that were resident."""
-    first, second = output_of("-c", _PROGRAM, str(small), str(log_file)).splitlines()
+    first, second = output_of("-c", before + _PROGRAM, str(small), str(log_file)).splitlines()
     seconds, found = first.split()
     return float(seconds), int(found), int(second.split()[0])
 

@@ -1,0 +1,218 @@
+"""From the names that people give to blocks of whole lines: files, folders, patterns, packed, encoded and damaged."""
+
+import gzip
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlsinspect.errors import UsageError
+from tlsinspect.logs import needles
+from tlsinspect.logs.blocks import BLOCK, MAX_LINE, Lines, Told, blocks
+from tlsinspect.logs.sources import Source, find
+
+TEXT = "".join(f"line {n}, é and 字\r\n" for n in range(5000))
+
+
+def names(*given: str | Path) -> list[str]:
+    return [source.name for source in find([str(name) for name in given])]
+
+
+def made(folder: Path, *files: str) -> None:
+    for name in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x\n", encoding="utf-8")
+
+
+# -- which files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_read_through_for_logs_alone(tmp_path: Path) -> None:
+    made(tmp_path, "a/Trace-1.log", "a/b/auth.LOG", "a/mail.pst", "a/notes.txt", "a/log", "a/x.log.gz", "a/y.log.12")
+    found = {Path(name).name for name in names(tmp_path)}
+    assert found == {"Trace-1.log", "auth.LOG", "notes.txt", "x.log.gz", "y.log.12"}
+
+
+def test_rotated_predecessors_come_first_and_are_of_one_family(tmp_path: Path) -> None:
+    made(tmp_path, "T.log", "T.log.1", "T.log.2.gz", "T.log.10", "U.log", "U.log.old", "S.log")
+    sources = find([str(tmp_path)])
+    order = [Path(source.name).name for source in sources]
+    assert order == ["S.log", "T.log.10", "T.log.2.gz", "T.log.1", "T.log", "U.log.old", "U.log"]
+    assert len({source.family for source in sources}) == 3
+
+
+def test_the_same_file_counts_once(tmp_path: Path) -> None:
+    made(tmp_path, "a.log")
+    os.link(tmp_path / "a.log", tmp_path / "b.log")
+    assert len(names(tmp_path / "a.log", tmp_path / "a.log", tmp_path, tmp_path / "*.log")) == 1
+
+
+def test_patterns(tmp_path: Path) -> None:
+    made(tmp_path, "a/Trace-1.log", "a/b/Trace-2.log", "a/other.log", "[1].log", "1.log")
+    assert len(names(tmp_path / "**" / "Trace-*.log")) == 2
+    assert [Path(name).name for name in names(tmp_path / "[1].log")] == ["[1].log"]  # a file of that very name
+    with pytest.raises(UsageError, match="no file fits"):
+        find([str(tmp_path / "Nothing*.log")])
+
+
+def test_links_lead_nowhere_twice(tmp_path: Path) -> None:
+    made(tmp_path, "a/x.log")
+    (tmp_path / "a" / "again").symlink_to(tmp_path / "a", target_is_directory=True)
+    assert len(names(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["missing.log", "a\0b", "x" * 5000, ""])
+def test_what_is_not_there_is_one_line(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        find([name])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_folder_without_a_log(tmp_path: Path) -> None:
+    made(tmp_path, "mail.pst")
+    with pytest.raises(UsageError, match="holds no log"):
+        find([str(tmp_path)])
+
+
+def test_a_pipe_that_is_named_is_read_and_one_in_a_folder_is_not(tmp_path: Path) -> None:
+    pipe = tmp_path / "p.log"
+    os.mkfifo(pipe)
+    made(tmp_path, "a.log")
+    assert [Path(name).name for name in names(tmp_path)] == ["a.log"]
+    (source,) = find([str(pipe)])
+    assert source.size is None
+    writer = threading.Thread(target=pipe.write_bytes, args=(TEXT.encode(),))
+    writer.start()
+    with source.open() as stream:
+        assert b"".join(blocks(stream, Told())) == TEXT.encode()
+    writer.join()
+
+
+def test_standard_input_is_a_source_of_its_own() -> None:
+    assert find(["-", "-"]) == (Source("-"),)
+
+
+# -- blocks -----------------------------------------------------------------------------------------------------------
+
+
+def read(octets: bytes) -> tuple[bytes, Told]:
+    told = Told()
+    found = list(blocks(io.BytesIO(octets), told))
+    assert all(block.endswith(b"\n") for block in found[:-1])
+    assert told.on_disk <= len(octets)
+    return b"".join(found), told
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("utf-16", "utf-16-le"), ("utf-16-be", "utf-16-be"),
+     ("utf-16-le", "utf-16-le")],
+)  # fmt: skip
+def test_encodings(encoding: str, told: str, *, packed: bool) -> None:
+    octets = TEXT.encode(encoding)
+    found, said = read(gzip.compress(octets) if packed else octets)
+    assert found.decode() == TEXT
+    assert (said.encoding, said.problem, said.octets) == (told, "", len(octets))
+
+
+def test_eight_bits_pass_unchanged() -> None:
+    octets = TEXT.encode("cp1252", errors="replace")
+    assert read(octets)[0] == octets
+
+
+def test_broken_utf_16_is_replaced() -> None:
+    octets = TEXT.encode("utf-16") + b"\x00\xd8" + "end\n".encode("utf-16-le") + b"x"
+    found, told = read(octets)
+    assert found.decode().startswith(TEXT)
+    assert "end\n" in found.decode()
+    assert told.problem == ""
+
+
+def test_several_members_and_what_follows_them() -> None:
+    members = gzip.compress(b"one\n") + gzip.compress(b"") + gzip.compress(b"two\n")
+    assert read(members)[0] == b"one\ntwo\n"
+    assert read(members + b"garbage\n")[0] == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("cut", [3, 12, 100, 5000, -9, -1])
+def test_what_was_read_of_a_damaged_file_stays(cut: int) -> None:
+    found, told = read(gzip.compress(TEXT.encode())[:cut])
+    assert TEXT.encode().startswith(found)
+    assert told.problem == "ends too early (gzip)"
+    broken = bytearray(gzip.compress(os.urandom(100_000).hex().encode()))
+    broken[cut] ^= 0xFF
+    read(bytes(broken))  # whatever it says, it is no exception
+
+
+def test_a_file_that_cannot_be_read_any_further() -> None:
+    class Failing(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            chunk = super().read1(size)
+            if not chunk:
+                raise OSError(5, "Input/output error")
+            return chunk
+
+    told = Told()
+    assert list(blocks(Failing(b"one\n"), told)) == [b"one\n"]
+    assert told.problem == "cannot be read to its end (Input/output error)"
+
+
+def test_a_bomb_is_read_in_little_memory() -> None:
+    """300 MB of zeros without an end of a line, packed to 300 kB, are one line."""
+    import tracemalloc
+
+    packed = gzip.compress(bytes(300_000_000), 1)
+    told = Told()
+    tracemalloc.start()
+    found = list(blocks(io.BytesIO(packed), told))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [len(block) for block in found] == [MAX_LINE]
+    assert told.octets == 300_000_000
+    assert most < 8_000_000
+
+
+@given(
+    lines=st.lists(st.one_of(st.binary(max_size=40), st.integers(MAX_LINE - 2, MAX_LINE + 2)), max_size=12),
+    cuts=st.lists(st.integers(1, 2 * MAX_LINE), min_size=1, max_size=30),
+    ended=st.booleans(),
+)
+def test_the_lines_that_come_out_are_those_that_went_in(
+    lines: list[bytes | int], cuts: list[int], *, ended: bool
+) -> None:
+    whole = [b"x" * line if isinstance(line, int) else line.replace(b"\n", b" ") for line in lines]
+    octets = b"\n".join(whole) + (b"\n" if ended and whole else b"")
+    reader, at = Lines(), 0
+    found: list[bytes] = []
+    while at < len(octets):
+        cut = cuts[len(found) % len(cuts)]
+        found.append(reader.feed(octets[at : at + cut]))
+        at += cut
+    assert all(not block or block.endswith(b"\n") for block in found)
+    found.append(reader.flush())
+    came = b"".join(found)
+    assert came.split(b"\n") == [line[:MAX_LINE] for line in octets.split(b"\n")]
+    assert sum(map(needles.line_count, found)) == len(octets.removesuffix(b"\n").split(b"\n")) * bool(octets)
+
+
+# -- what is worth reading --------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.one_of(st.sampled_from(needles.NEEDLES), st.binary(max_size=6), st.just(b"\n")), max_size=40))
+def test_both_ways_of_looking_find_the_same(parts: list[bytes]) -> None:
+    block = b"".join(parts)
+    assert list(needles.hits(block)) == list(needles.by_expression(block))
+
+
+def test_the_quick_way_is_the_one_that_is_tested() -> None:
+    assert needles._search() is not needles.by_expression
+
+
+def test_a_block_fits_what_is_had_cheaply() -> None:
+    assert BLOCK < 256 * 1024
