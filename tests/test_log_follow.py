@@ -170,6 +170,14 @@ def test_other_formats_are_of_a_whole(tmp_path: Path, form: str) -> None:
     assert "--follow" in refused(str(tmp_path), "--follow", "--format", form)
 
 
+def test_a_mistake_empties_no_file(tmp_path: Path) -> None:
+    said = tmp_path / "said.txt"
+    said.write_text("what was said before", encoding="utf-8")
+    for words in (["-"], [str(tmp_path / "missing.log")]):
+        refused(*words, "--follow", "-o", str(said))
+    assert said.read_text(encoding="utf-8") == "what was said before"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 @pytest.mark.parametrize("form", ["table", "jsonl"])
 def test_each_failure_at_once_and_the_summary_at_the_end(tmp_path: Path, form: str) -> None:

@@ -43,10 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     sources = find(names)
     _check_output(arguments.output, sources)
     redaction = LogRedaction(trust) if arguments.redact else None
+    followed = Following(names, trust, since=since, until=until) if arguments.follow else None
     summing = Summing()
     with destination(arguments.output) as out:
-        if arguments.follow:
-            reading: Reading = Following(names, trust, since=since, until=until)
+        if followed is not None:
+            reading: Reading = followed
             interrupted = _read(reading, summing, _teller(arguments.format, out, redaction))
         else:
             with progress("reading", octets=True) as told:
