@@ -18,7 +18,7 @@ from tlsinspect.conductor import scan
 from tlsinspect.endpoints import load_profile, shipped_profiles
 from tlsinspect.evidence.attribution import NOT_PRODUCTS
 from tlsinspect.judge.advice import ASKS, CONDITIONS, TARGETS, Case, clients_of, remedies, remedy_for
-from tlsinspect.judge.logrules import LOG_RULES, LogRule
+from tlsinspect.judge.logs.rules import LOG_RULES, LogRule
 from tlsinspect.judge.rules import RULES, UNDESCRIBED, Rule
 from tlsinspect.judge.ticket import LONGEST_LIST
 from tlsinspect.judge.words import fill, wording

@@ -64,7 +64,7 @@ def given_away(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def private() -> LogReport:
     from tests.logmade import logged
-    from tlsinspect.judge.logs import assess_log  # what the conductor makes of it
+    from tlsinspect.judge.logs.assess import assess_log  # what the conductor makes of it
 
     made = [
         assess_log((logged(**{**SEED_2, **PRIVATE, "whole": True}),), TRUST),
@@ -184,7 +184,7 @@ def test_rows_of_one_s_own_file_name_their_file_and_company(tmp_path: Path) -> N
         encoding="utf-8",
     )
     from tests.logmade import logged
-    from tlsinspect.judge.logs import assess_log
+    from tlsinspect.judge.logs.assess import assess_log
 
     trust = with_interceptors(TRUST, own)
     values = {**SEED_2, "issuer": ("Acme Root",), "subject": ("*.google.com",), "whole": True}

@@ -10,9 +10,9 @@ from typing import Any, get_args
 import pytest
 
 from tests.conftest import ROOT
-from tlsinspect.judge import logrules
 from tlsinspect.judge.advice import remedies
-from tlsinspect.judge.logrules import LOG_RULES, LogFacts, decide_log
+from tlsinspect.judge.logs import rules as logrules
+from tlsinspect.judge.logs.rules import LOG_RULES, LogFacts, decide_log
 from tlsinspect.judge.words import wording
 from tlsinspect.logs.codes import Means
 from tlsinspect.logs.observed import PlaceFact
@@ -20,7 +20,7 @@ from tlsinspect.model import Confidence, Verdict
 
 
 def scenarios() -> list[dict[str, Any]]:
-    text = (ROOT / "tlsinspect" / "judge" / "logscenarios.toml").read_text(encoding="utf-8")
+    text = (ROOT / "tlsinspect" / "judge" / "logs/scenarios.toml").read_text(encoding="utf-8")
     found: list[dict[str, Any]] = tomllib.loads(text)["scenario"]
     return found
 

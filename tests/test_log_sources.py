@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlsinspect.errors import UsageError
@@ -178,6 +178,7 @@ def test_a_bomb_is_read_in_little_memory() -> None:
     assert most < 8_000_000
 
 
+@settings(deadline=None)
 @given(
     lines=st.lists(st.one_of(st.binary(max_size=40), st.integers(MAX_LINE - 2, MAX_LINE + 2)), max_size=12),
     cuts=st.lists(st.integers(1, 2 * MAX_LINE), min_size=1, max_size=30),
@@ -204,6 +205,7 @@ def test_the_lines_that_come_out_are_those_that_went_in(
 # -- what is worth reading --------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(needles.NEEDLES), st.binary(max_size=6), st.just(b"\n")), max_size=40))
 def test_both_ways_of_looking_find_the_same(parts: list[bytes]) -> None:
     block = b"".join(parts)

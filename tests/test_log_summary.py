@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests.logmade import MADE, TIME, TRUST, assessed, file, intercepted, report, skewed, unreachable
 from tlsinspect.endpoints import load_profile
 from tlsinspect.jsonform import from_json, to_json
-from tlsinspect.judge.logcommands import MOST_COMMANDS, profile_hosts, scanned
-from tlsinspect.judge.logrules import LOG_RULES
-from tlsinspect.judge.logwords import moment, period
+from tlsinspect.judge.logs.commands import MOST_COMMANDS, profile_hosts, scanned
+from tlsinspect.judge.logs.rules import LOG_RULES
+from tlsinspect.judge.logs.words import moment, period
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.logsummary import MOST_COUNTED, MOST_GROUPS, MOST_IN_GROUP, Summing
 from tlsinspect.model import Assessment, LogKind, LogReport, Verdict

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
-from tlsinspect.judge.logs import assess_log
+from tlsinspect.judge.logs.assess import assess_log
 from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.reading import Progress, Readable, Reader
 from tlsinspect.logs.sources import find

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PureWindowsPath
 
-from tlsinspect.judge.logwords import unprinted
+from tlsinspect.judge.logs.words import unprinted
 from tlsinspect.model import (
     Advice,
     Assessment,

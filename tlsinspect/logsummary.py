@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 from tlsinspect.endpoints.target import bracketed
-from tlsinspect.judge.logadvice import advised
-from tlsinspect.judge.logcommands import commands
-from tlsinspect.judge.logconclude import conclusions
-from tlsinspect.judge.logticket import ticket
-from tlsinspect.judge.logwords import others, unprinted
+from tlsinspect.judge.logs.advice import advised
+from tlsinspect.judge.logs.commands import commands
+from tlsinspect.judge.logs.conclude import conclusions
+from tlsinspect.judge.logs.ticket import ticket
+from tlsinspect.judge.logs.words import others, unprinted
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.logs.observed import place_of
 from tlsinspect.model import SCHEMA_VERSION, Assessment, LogFile, Logged, LogGroup, LogReport, Verdict

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlsinspect.judge.logrules import LOG_RULES, LogRule
+from tlsinspect.judge.logs.rules import LOG_RULES, LogRule
 from tlsinspect.judge.rules import CAPS, RULES, WORST_FIRST, Rule
 from tlsinspect.judge.words import wording
 
@@ -97,13 +97,13 @@ def _scenarios(file: str = "scenarios.toml", otherwise: str = "nothing but a gen
 
 def log_document() -> str:
     """The page on logs, from its data alone."""
-    return "\n".join([*_log_head(), *_scenarios("logscenarios.toml", "Google's certificate, no complaint")]) + "\n"
+    return "\n".join([*_log_head(), *_scenarios("logs/scenarios.toml", "Google's certificate, no complaint")]) + "\n"
 
 
 def _log_head() -> Iterator[str]:
     yield "# How a log is judged"
     yield ""
-    yield "Written by `tools/build_docs.py` from `tlsinspect/judge/logrules.py` and `logscenarios.toml`; edit those."
+    yield "Written by `tools/build_docs.py` from `tlsinspect/judge/logs/rules.py` and `scenarios.toml`; edit those."
     yield ""
     yield "A log is text: anybody can have written it, and nothing in it is signed. So no row gives `genuine`, and none"
     yield "is more than `likely`. The table is read from the top; the first row that holds gives the verdict."

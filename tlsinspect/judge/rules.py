@@ -1,7 +1,7 @@
 """The decision procedure, all of it: one table, read from the top, the first row that holds gives the verdict.
 
 Rule 1: everything that can move a verdict is a row here. No other file decides. Logs, in which nothing is signed, have
-        a table of their own, `logrules.py`; neither sees what the other judges.
+        a table of their own, `logs/rules.py`; neither sees what the other judges.
 Rule 2: this file does not know where facts come from. It sees `Facts`, a handful of closed answers, and no certificate.
 Rule 3: text decides nothing. A name, a catalogue match, the machine's own trust store name and explain; none is a fact.
 

@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.judge.logwords import counted, destinations, moment, period, place, short
+from tlsinspect.judge.logs.words import counted, destinations, moment, period, place, short
 from tlsinspect.judge.words import fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (

@@ -6,8 +6,8 @@ It is pasted into a ticket, so it stands by itself, and says first that all of i
 from collections.abc import Iterator, Sequence
 
 from tlsinspect.judge.advice import ASKS, asked
-from tlsinspect.judge.logcommands import profile_hosts
-from tlsinspect.judge.logwords import counted, destinations, in_period, issuer, moment, place, tools
+from tlsinspect.judge.logs.commands import profile_hosts
+from tlsinspect.judge.logs.words import counted, destinations, in_period, issuer, moment, place, tools
 from tlsinspect.judge.words import Value, fill, wording
 from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
 from tlsinspect.model import LogGroup, LogReport

@@ -1,4 +1,4 @@
-"""From what a log says of a failure to an assessment: the facts for `logrules`, the findings, and the words.
+"""From what a log says of a failure to an assessment: the facts for `rules`, the findings, and the words.
 
 Pure, and nothing is more than a hint: a name in a log can be typed by anybody, as can the whole line.
 """
@@ -15,7 +15,7 @@ from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute_values, defa
 from tlsinspect.evidence.clock import SLACK
 from tlsinspect.evidence.clockhints import RECENTLY, hypotheses
 from tlsinspect.judge.advice import case_of, remedy
-from tlsinspect.judge.logrules import DatesFact, IssuerFact, LogFacts, ProductFact, SubjectFact, decide_log
+from tlsinspect.judge.logs.rules import DatesFact, IssuerFact, LogFacts, ProductFact, SubjectFact, decide_log
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import day, explanation, finding
 from tlsinspect.logs.assemble import Failure

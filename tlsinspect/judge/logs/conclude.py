@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tlsinspect.judge.logwords import counted, issuer, listed, moment, tools, word
+from tlsinspect.judge.logs.words import counted, issuer, listed, moment, tools, word
 from tlsinspect.judge.words import finding
 from tlsinspect.logs.observed import place_of
 from tlsinspect.logs.products import products

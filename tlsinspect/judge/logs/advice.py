@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tlsinspect.judge.advice import advice
-from tlsinspect.judge.logwords import place
+from tlsinspect.judge.logs.words import place
 from tlsinspect.logs.observed import UNKNOWN_HOST
 from tlsinspect.model import Advice, Assessment, LogGroup
 from tlsinspect.tallies import OTHERS
