@@ -87,6 +87,7 @@ _HTTP = re.compile(
 )
 _URL = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]{1,253})(?=[/:?#\s\"'>)]|$)")
 _FLAG = re.compile(r"WINHTTP_CALLBACK_STATUS_FLAG_\w{1,64}")
+SECURE_FAILURE = 0x00010000  # WINHTTP_CALLBACK_STATUS_SECURE_FAILURE: of no other status is the rest flags
 CERTIFICATE = "Certificate details:"
 DETAILS = "Failure details:"
 
@@ -122,7 +123,7 @@ _NOTHING = Said()
 def said(message: str) -> Said:
     """What the message of a line says, `Said()` where that is nothing known."""
     found = _SECURE.search(message)
-    if found is not None:
+    if found is not None and int(found["status"], 16) == SECURE_FAILURE:
         return Said(status=int(found["status"], 16), flags=int(found["flags"], 16))
     found = _DESTINATION.search(message)
     if found is not None:
