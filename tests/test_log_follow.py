@@ -213,3 +213,31 @@ def test_each_failure_at_once_and_the_summary_at_the_end(tmp_path: Path, form: s
         rows = [json.loads(line) for line in said.splitlines()]
         assert [row["type"] for row in rows] == ["file", "group", "run"]
         assert (rows[-1]["failures"], rows[-1]["interrupted"]) == (2, True)
+
+
+def test_what_is_begun_when_it_is_interrupted_is_not_lost(tmp_path: Path) -> None:
+    """A last line without its end, a failure without its last line, and one that waits for a second try."""
+    ended, unended, again = tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"
+    add(ended, made(0).text)
+    add(unended, made(1, went_to=None).text.removesuffix("\n"))
+    add(again, made(2, kind=LogKind.AUTHORISATION, retry="direct (without proxy)").text)
+    follower = following(tmp_path)
+    failures = iter(follower)
+    assert told(failures) == [0]
+    add(ended, made(3).text)
+    assert told(failures) == [3]  # everything was looked at
+    assert sorted(map(round, told(follower.rest(), 9))) == [1, 2]
+    assert sum(file.failures for file in follower.files) == 4
+    assert sum(file.lines for file in follower.files) == sum(
+        path.read_text(encoding="utf-8").rstrip("\n").count("\n") + 1 for path in (ended, unended, again)
+    )
+
+
+def test_a_log_that_goes_takes_its_last_line_along(tmp_path: Path) -> None:
+    going, staying = tmp_path / "a.log", tmp_path / "b.log"
+    add(going, made(0, went_to=None).text.removesuffix("\n"))
+    add(staying, made(1).text)
+    failures = iter(following(tmp_path))
+    assert told(failures) == [1]
+    going.unlink()
+    assert told(failures) == [0]

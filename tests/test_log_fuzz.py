@@ -18,7 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import shared_data
-from tests.loggen import CERTIFICATES, EVERY_FLAGS, Incident, at, examples, hostile, log, messages, trace_line
+from tests.loggen import (
+    CERTIFICATES,
+    EVERY_FLAGS,
+    Incident,
+    at,
+    authorisation_line,
+    examples,
+    hostile,
+    log,
+    messages,
+    trace_line,
+)
 from tlsinspect import read_log
 from tlsinspect.logged import Reading
 from tlsinspect.logs.assemble import Assembler, Failure, Origin
@@ -291,6 +302,27 @@ def passes_over_nothing(lines: Sequence[str]) -> None:
 @given(LINES)
 def test_lines_that_are_passed_over_tell_nothing(lines: list[str]) -> None:
     passes_over_nothing(lines)
+
+
+_WRITTEN = st.sampled_from(
+    ["0x80072ee7", "0x80072EE7", "0x00002ee7", "0x2ee7", "0X80072EE7", "0x0000274c", "0x80092013", "0x800b0109"]
+)
+_MENTIONS = st.one_of(
+    st.builds("{}{}{}".format, st.sampled_from(["hr = ", "HRESULT ", "error code: ", "Code: ", "result=0"]), _WRITTEN,
+              st.sampled_from(["", ".", " x", "f"])),
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["", "proxy: ", "PROXY ", "Proxy ", "pRoxy ", "CONNECT failed, ", "connect failed, "]),
+        st.sampled_from(["status ", "HTTP/1.1 ", "status code: ", "HTTP ="]),
+        st.sampled_from([302, 403, 407, 500, 502, 511]),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(_MENTIONS, st.booleans())
+def test_no_way_of_saying_it_is_passed_over(message: str, trace: bool) -> None:
+    passes_over_nothing([trace_line(at(0), message) if trace else authorisation_line(at(0), message)])
 
 
 @settings(max_examples=200, deadline=None)

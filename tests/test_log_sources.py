@@ -73,6 +73,19 @@ def test_what_is_not_there_is_one_line(name: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="this user may read everything")
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    made(tmp_path, "a/x.log", "b/y.log")
+    (tmp_path / "b").chmod(0)
+    try:
+        found = find([str(tmp_path)])
+        assert [Path(source.name).name for source in found] == ["x.log", "b"]
+        with pytest.raises(PermissionError):
+            found[1].open()
+    finally:
+        (tmp_path / "b").chmod(0o700)
+
+
 def test_a_folder_without_a_log(tmp_path: Path) -> None:
     made(tmp_path, "mail.pst")
     with pytest.raises(UsageError, match="holds no log"):

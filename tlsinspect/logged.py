@@ -11,6 +11,7 @@ from typing import BinaryIO
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.judge.logs.assess import assess_log
+from tlsinspect.logs.assemble import Failure
 from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.reading import Progress, Readable, Reader
 from tlsinspect.logs.sources import find
@@ -39,9 +40,14 @@ class Reading:
         return self._reader.files
 
     def __iter__(self) -> Iterator[Assessment]:
-        for failure in self._reader:
-            if self._is_wanted(failure[0].time):
-                yield assess_log(failure, self._trust)
+        return self._assessed(iter(self._reader))
+
+    def rest(self) -> Iterator[Assessment]:
+        """What was begun when the reading was interrupted."""
+        return self._assessed(self._reader.rest())
+
+    def _assessed(self, failures: Iterator[Failure]) -> Iterator[Assessment]:
+        return (assess_log(failure, self._trust) for failure in failures if self._is_wanted(failure[0].time))
 
     def _is_wanted(self, time: datetime) -> bool:
         return (self._since is None or time >= self._since) and (self._until is None or time <= self._until)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -62,11 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(reading: Reading, summing: Summing, tell: Callable[[Assessment], None]) -> bool:
     """Read all of it; whether an interrupt came before the end."""
-    try:
-        for assessment in reading:
+
+    def take(assessments: Iterator[Assessment]) -> None:
+        for assessment in assessments:
             summing.add(assessment)
             tell(assessment)
+
+    try:
+        take(iter(reading))
     except KeyboardInterrupt:
+        take(reading.rest())
         return True
     return False
 

@@ -66,6 +66,14 @@ class _Followed:
             see_end(self.reading)
             self.reading.end = b""  # of thousands of files only few grow
 
+    def rest(self) -> Iterator[Failure]:
+        """What is begun, the last line that lacks its end included."""
+        last = self.lines.flush()
+        if last:
+            yield from read_block(last, self.reading, self.assembler)
+            see_end(self.reading)
+        yield from self.assembler.flush()
+
     def _decoded(self, chunk: bytes) -> bytes:
         told = self.reading.told
         if not told.encoding:
@@ -156,8 +164,13 @@ class Follower:
 
     def _leave(self, identity: Identity) -> Iterator[Failure]:
         followed = self._followed.pop(identity)
-        yield from self._counted(followed, followed.assembler.flush())
+        yield from self._counted(followed, followed.rest())
         self._left.append(followed.reading.file())
+
+    def rest(self) -> Iterator[Failure]:
+        """What was begun when nobody wants to wait any longer."""
+        for followed in self._followed.values():
+            yield from self._counted(followed, followed.rest())
 
     @staticmethod
     def _counted(followed: _Followed, failures: Iterator[Failure]) -> Iterator[Failure]:

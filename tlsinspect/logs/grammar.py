@@ -67,7 +67,6 @@ def _time(text: str) -> datetime | None:
 
 # -- what a message says ----------------------------------------------------------------------------------------------
 
-_NUMBER = r"0x[0-9A-Fa-f]{1,8}(?![0-9A-Fa-f])"
 # These are printed with all of their eight digits: fewer at the end of a line are a number that was cut.
 _PRINTED = r"0x(?:[0-9A-Fa-f]{8}(?![0-9A-Fa-f])|[0-9A-Fa-f]{1,7}(?=[\s.,;\])]))"
 _SECURE = re.compile(rf"Status: (?P<status>{_PRINTED})\.? ?(?:Status )?Info:? (?P<flags>{_PRINTED})")
@@ -81,13 +80,16 @@ _DESTINATION = re.compile(
     r"(?: \((?P<name>.{0,255}?)\))?\s*",
     re.ASCII,
 )
-_CODE = re.compile(rf"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>{_NUMBER})", re.IGNORECASE | re.ASCII)
+_CODE = re.compile(
+    r"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>(?-i:0x)[0-9A-F]{8})(?![0-9A-F])", re.IGNORECASE | re.ASCII
+)
 _HTTP = re.compile(
     r"\b(?:status(?: code)?|HTTP(?:/\d(?:\.\d)?)?)[ :=]{1,3}(?P<status>\d{3})\b", re.IGNORECASE | re.ASCII
 )
 _URL = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]{1,253})(?=[/:?#\s\"'>)]|$)")
 _FLAG = re.compile(r"WINHTTP_CALLBACK_STATUS_FLAG_\w{1,64}")
 SECURE_FAILURE = 0x00010000  # WINHTTP_CALLBACK_STATUS_SECURE_FAILURE: of no other status is the rest flags
+_OF_PROXIES = ("roxy", "PROXY", "CONNECT ")  # words of one who speaks of a proxy
 CERTIFICATE = "Certificate details:"
 DETAILS = "Failure details:"
 
@@ -149,12 +151,11 @@ def _mentioned(message: str) -> Said:
     if code is None and http is None:
         return _NOTHING
     url = _URL.search(message)
-    folded = message.casefold()
     return Said(
         code=int(code["code"], 16) if code is not None else None,
         http_status=int(http["status"]) if http is not None else None,
         host=url["host"].lower() if url is not None else "",
-        proxy="proxy" in folded or "connect" in folded.split(),
+        proxy=any(word in message for word in _OF_PROXIES),
     )
 
 

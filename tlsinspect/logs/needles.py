@@ -2,7 +2,7 @@
 
 Nearly all of a log tells of nothing that failed, and a gigabyte of it is to be passed over in the time that `grep -c`
 takes. So a block is looked through once for all needles together, by a library that does so with the processor's vector
-instructions; where that is not installed, by an expression, which takes some twenty times as long.
+instructions; where that is not installed, needle by needle, which takes some ten times as long.
 """
 
 import re
@@ -11,7 +11,8 @@ from functools import cache
 
 # A line outside of a printed certificate that has none of these tells nothing.
 NEEDLES = (
-    *(b"Status: 0x", b"Error ", b"0x80", b"0x00002", b"Code: 0x", b"roxy", b"_STATUS_FLAG_"),
+    *(b"Status: 0x", b"Error ", b"0x80", b"0x00002", b"Code: 0x", b"_STATUS_FLAG_"),
+    *(b"roxy", b"PROXY", b"CONNECT "),
     *(b" 407", b":407", b"=407", b" 511", b":511", b"=511"),
     *(b"Failure details:", b"Certificate details:"),  # a file may begin within a failure
 )
@@ -35,6 +36,8 @@ def _search() -> Search:
 
 
 def by_expression(block: bytes) -> Sequence[int]:
+    if not any(needle in block for needle in NEEDLES):  # which is twice as fast
+        return ()
     return [found.start() for found in _expression().finditer(block)]
 
 

@@ -84,6 +84,7 @@ class Reader:
         self._all = None if None in sizes else sum(size or 0 for size in sizes)
         self._done: list[LogFile] = []
         self._current: BeingRead | None = None
+        self._assembler = Assembler(Origin(""))
 
     @property
     def files(self) -> tuple[LogFile, ...]:
@@ -92,28 +93,31 @@ class Reader:
         return (*self._done, *([now.file()] if now is not None else []))
 
     def __iter__(self) -> Iterator[Failure]:
-        assembler = Assembler(Origin(""))
         family = ""
         for source in self._sources:
             if source.family != family:
-                yield from self._counted(assembler.flush())
-                family, assembler = source.family, Assembler(Origin(source.name))
-            yield from self._file(source, assembler)
-        yield from self._counted(assembler.flush())
+                yield from self.rest()
+                family, self._assembler = source.family, Assembler(Origin(source.name))
+            yield from self._file(source)
+        yield from self.rest()
         self._finish()
+
+    def rest(self) -> Iterator[Failure]:
+        """What is begun and will not be told any further."""
+        return self._counted(self._assembler.flush())
 
     def _finish(self) -> None:
         if self._current is not None:
             self._done.append(self._current.file())
             self._current = None
 
-    def _file(self, source: Readable, assembler: Assembler) -> Iterator[Failure]:
+    def _file(self, source: Readable) -> Iterator[Failure]:
         self._finish()
         reading = self._current = BeingRead(source.name)
         try:
             with source.open() as stream:
                 for block in blocks(stream, reading.told):
-                    yield from self._counted(read_block(block, reading, assembler))
+                    yield from self._counted(read_block(block, reading, self._assembler))
                     if self._progress is not None:
                         self._progress(self._before + reading.told.on_disk, self._all)
         except (OSError, ValueError) as error:

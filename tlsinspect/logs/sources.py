@@ -72,11 +72,18 @@ def _meant(name: str) -> Iterator[tuple[Source, object]]:
 
 
 def _in_folder(name: str) -> Iterator[tuple[Source, object]]:
-    found = [os.path.join(folder, file) for folder, _, files in os.walk(name) for file in files if _LOG.fullmatch(file)]
+    """Its logs, and the folders in it that cannot be looked into: what they hold will be missing, and is to be said."""
+    closed: list[str] = []
+    found: list[str] = []
+    for folder, _, files in os.walk(name, onerror=lambda error: closed.append(str(error.filename))):
+        found += (os.path.join(folder, file) for file in files if _LOG.fullmatch(file))
+        if len(found) > MOST_FILES:
+            raise UsageError(f"{name}: more than {MOST_FILES:,} files; name fewer")
     regular = list(_existing(_ordered(iter(found)), regular=True))
-    if not regular:
+    if not regular and not closed:
         raise UsageError(f"{name}: holds no log (*.log, *.txt, rotated or packed with gzip)")
     yield from regular
+    yield from ((Source(folder), folder) for folder in closed)
 
 
 def _existing(names: Sequence[str], *, regular: bool = False) -> Iterator[tuple[Source, object]]:
