@@ -66,6 +66,24 @@ def test_links_lead_nowhere_twice(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 1
 
 
+def test_a_pattern_follows_no_links_in_circles(tmp_path: Path) -> None:
+    # Three of them are 3 ** 40 ways to the same file before the system refuses.
+    made(tmp_path, "a/b/x.log", "a/.hidden/y.log", "c.log")
+    for name in ("one", "two", "three"):
+        (tmp_path / "a" / name).symlink_to(tmp_path, target_is_directory=True)
+    below = [Path(name).relative_to(tmp_path) for name in names(tmp_path / "**" / "*.log")]
+    assert below == [Path("a/b/x.log"), Path("c.log")]
+    assert names(tmp_path / "a" / ".h*" / "*.log") == [str(tmp_path / "a" / ".hidden" / "y.log")]
+
+
+def test_a_pattern_without_a_folder_is_looked_for_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, "x.log", "a/y.log")
+    monkeypatch.chdir(tmp_path)
+    assert names("*.log") == ["x.log"]
+    assert names("**/*.log") == [os.path.join("a", "y.log"), "x.log"]
+    assert names(os.path.join("?", "**")) == [os.path.join("a", "y.log")]
+
+
 @pytest.mark.parametrize("name", ["missing.log", "a\0b", "x" * 5000, ""])
 def test_what_is_not_there_is_one_line(name: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -150,7 +168,28 @@ def test_broken_utf_16_is_replaced() -> None:
 def test_several_members_and_what_follows_them() -> None:
     members = gzip.compress(b"one\n") + gzip.compress(b"") + gzip.compress(b"two\n")
     assert read(members)[0] == b"one\ntwo\n"
-    assert read(members + b"garbage\n")[0] == b"one\ntwo\n"
+    assert read(members + bytes(700) + gzip.compress(b"three\n") + bytes(9))[0] == b"one\ntwo\nthree\n"
+    found, told = read(members + b"garbage\n")
+    assert (found, told.problem) == (b"one\ntwo\n", "is followed by something else (gzip)")
+
+
+@pytest.mark.parametrize("from_end", [8, 5, 1])  # of the checksum, and of the length
+def test_a_wrong_checksum_costs_nothing_that_was_unpacked(from_end: int) -> None:
+    packed = bytearray(gzip.compress(TEXT.encode()))
+    packed[-from_end] ^= 0xFF
+    found, told = read(bytes(packed))
+    assert (found.decode(), told.problem) == (TEXT, "is damaged from here on (gzip)")
+
+
+def test_what_stands_before_the_damage_is_read() -> None:
+    octets = "".join(f"{line}\n" for line in os.urandom(60_000).hex("\n", 32).split()).encode()
+    packed = bytearray(gzip.compress(octets))
+    middle = len(packed) // 2
+    packed[middle : middle + 1000] = b"\xff" * 1000
+    found, told = read(bytes(packed))
+    third = len(octets) // 3
+    assert found[:third] == octets[:third]
+    assert told.problem == "is damaged from here on (gzip)"
 
 
 @pytest.mark.parametrize("cut", [3, 12, 100, 5000, -9, -1])

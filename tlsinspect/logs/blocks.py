@@ -5,6 +5,7 @@ without an end of a line, no more than a few blocks are in memory.
 """
 
 import codecs
+import contextlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,23 +61,40 @@ def _unpacked(chunks: Iterator[bytes], told: Told) -> Iterator[bytes]:
 
 
 def _gunzipped(chunks: Iterator[bytes], told: Told) -> Iterator[bytes]:
-    """Several members, one after the other, as `cat` makes them; what follows that is none is left out."""
+    """Several members, one after the other, as `cat` makes them, with zeros between them as tapes have. What follows
+    that is none is left out."""
     member = zlib.decompressobj(wbits=31)
     for chunk in chunks:
         left = chunk
         while left:
             if member.eof:
+                left = left.lstrip(b"\0")
+                if not left:
+                    break
                 if not _GZIP.startswith(left[:2]):
+                    told.problem = "is followed by something else (gzip)"
                     return
                 member = zlib.decompressobj(wbits=31)
+            before = member.copy()
             try:
-                yield member.decompress(left, BLOCK)
+                unpacked = member.decompress(left, BLOCK)
             except zlib.error:
+                yield _until_damage(before, left)
                 told.problem = "is damaged from here on (gzip)"
                 return
+            yield unpacked
             left = member.unused_data if member.eof else member.unconsumed_tail
     if not member.eof:
         told.problem = "ends too early (gzip)"
+
+
+def _until_damage(member: "zlib._Decompress", octets: bytes) -> bytes:
+    """What can be unpacked of octets in which the damage is: less than a block, or it would not have been reached."""
+    unpacked = []
+    with contextlib.suppress(zlib.error):
+        for at in range(len(octets)):
+            unpacked.append(member.decompress(octets[at : at + 1]))
+    return b"".join(unpacked)
 
 
 # -- encodings --------------------------------------------------------------------------------------------------------

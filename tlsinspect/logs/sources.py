@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
+from tlsinspect.logs.patterns import fitting
 
 MOST_FILES = 100_000
 STDIN = "-"
@@ -65,10 +66,10 @@ def _meant(name: str) -> Iterator[tuple[Source, object]]:
         return
     if not glob.has_magic(name):
         raise UsageError(f"{name}: there is no such file or folder")
-    fitting = [each for each in _ordered(glob.iglob(name, recursive=True)) if os.path.isfile(each)]
-    if not fitting:
+    files = [each for each in _ordered(fitting(name)) if os.path.isfile(each)]
+    if not files:
         raise UsageError(f"{name}: no file fits this pattern")
-    yield from _existing(fitting)
+    yield from _existing(files)
 
 
 def _in_folder(name: str) -> Iterator[tuple[Source, object]]:
