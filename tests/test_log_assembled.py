@@ -45,7 +45,7 @@ def failures(lines: Iterable[str], origin: Origin | None = None) -> list[Failure
 def told(lines: Iterable[str], origin: Origin | None = None) -> list[Logged]:
     """Every try, without its line, in the order of their beginning."""
     tries = sorted((each for failure in failures(lines, origin) for each in failure), key=lambda each: each.line)
-    return [replace(each, line=0) for each in tries]
+    return [replace(each, line=0, mixed=False) for each in tries]
 
 
 def test_what_is_made_is_what_the_tools_write() -> None:

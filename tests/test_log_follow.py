@@ -241,3 +241,20 @@ def test_a_log_that_goes_takes_its_last_line_along(tmp_path: Path) -> None:
     assert told(failures) == [1]
     going.unlink()
     assert told(failures) == [0]
+
+
+def test_a_rotated_log_in_a_folder_is_read_once(tmp_path: Path) -> None:
+    """Its new name is known before the old one is missed."""
+    trace = tmp_path / "a.log"
+    add(trace, "".join(made(n).text for n in range(5)))
+    follower = following(tmp_path)
+    failures = iter(follower)
+    assert told(failures, 5) == [0, 1, 2, 3, 4]
+    trace.rename(tmp_path / "a.log.1")
+    add(trace, made(5).text)
+    add(tmp_path / "b.log", made(6).text)
+    assert sorted(told(failures, 2)) == [5, 6]
+    add(tmp_path / "b.log", made(7).text)
+    assert told(failures) == [7]
+    assert sum(file.failures for file in follower.files) == 8
+    assert len(follower.files) == 3

@@ -46,7 +46,7 @@ def tries(assessments: Sequence[Assessment]) -> list[Logged]:
     """What they rest on, without where it stood."""
     found = [each.logged for assessment in assessments for each in assessment.observations]
     assert None not in found
-    return [replace(each, file="", line=0) for each in found if each is not None]
+    return [replace(each, file="", line=0, mixed=False) for each in found if each is not None]
 
 
 def check(assessments: Sequence[Assessment]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import shared_seed
+from tests.conftest import ROOT, shared_seed
 from tests.loggen import FIDDLER, GOOGLE, GOOGLES_ADDRESS, NOBODY, Certificate, Incident, at, log
-from tlsinspect import read_log
+from tlsinspect import Trust, read_log
 from tlsinspect.model import Assessment, Basis, Confidence, LogKind, Severity, Verdict
 
 HERE = ("127.0.0.1", 8888, "PC-7")
@@ -159,12 +159,58 @@ def test_a_certificate_of_which_lines_are_missing_accuses_nobody(missing: int) -
     assert (found.rule, found.verdict) == ("log-block-damaged", Verdict.INCONCLUSIVE)
 
 
-def test_a_name_that_ends_its_section_by_itself_accuses_nobody() -> None:
+@pytest.mark.parametrize("flags", [0x1, 0x9])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        ("*.google.com", "---Issuer----", "US", "Google Trust Services", "WR2", "-------------"),
+        ("*.google.com", "---Issuer----", "US", "Google Trust Services", "WR2"),
+        ("*.google.com", "-------------"),
+        ("*.google.com", "---Subject---", "x"),
+    ],
+)
+def test_headings_in_a_name_hide_nobody(flags: int, subject: tuple[str, ...]) -> None:
     """A certificate may say anything in its names, the headings of the log too."""
-    forged = replace(NOBODY, subject=("x", "---Issuer----", "US", "Google Trust Services", "WR2", "-------------"))
-    found = read(Incident(at(0), flags=0x8, certificate=forged))
-    assert found
-    assert all(a.verdict in (Verdict.INCONCLUSIVE, Verdict.INTERCEPTED) for a in found)
+    forged = replace(FIDDLER, subject=subject, not_before=at(-(10**8)), not_after=at(-9 * 10**7))
+    found = only(Incident(at(0), flags=flags, certificate=forged))
+    assert found.rule == "log-block-damaged"
+    assert "Fiddler" in sentence(found, "log-name-in-damage")
+
+
+@pytest.mark.parametrize("added", ["Google Inc", "Google Trust Services", "Amazon", "DigiCert Inc"])
+@pytest.mark.parametrize("certificate", [FIDDLER, NOBODY])
+def test_a_famous_value_among_others_makes_nobody_google(added: str, certificate: Certificate) -> None:
+    for issuer in ((*certificate.issuer, added), (*certificate.issuer[:2], added, certificate.issuer[2])):
+        found = only(Incident(at(0), flags=0x9, certificate=replace(certificate, issuer=issuer)))
+        assert found.verdict is Verdict.INTERCEPTED
+
+
+def test_a_portal_s_name_beside_google_s_hides_nobody() -> None:
+    both = replace(NOBODY, subject=("securelogin.arubanetworks.com", "*.google.com"))
+    assert only(Incident(at(0), flags=0x9, certificate=both)).verdict is Verdict.INTERCEPTED
+
+
+def test_what_another_thread_writes_between_is_a_weak_hint() -> None:
+    lines = list(log([Incident(at(0), flags=0x9, certificate=FIDDLER)]).lines)
+    other = "2026-03-02T09:00:00.000+00:00 2b2b A:Sync gsync32!Sync::Run @ 12 ()> Subject of message:"
+    lines.insert(lines.index("---Issuer----") + 1, other)
+    (found,) = of_text("\n".join(lines))
+    assert (found.verdict, found.confidence) == (Verdict.INTERCEPTED, Confidence.WEAK)
+    assert "log-mixed-lines" in codes(found)
+
+
+def test_only_a_complaint_counts_and_no_quotation() -> None:
+    lines = log([Incident(at(0), flags=0x9, certificate=FIDDLER)]).text
+    for level in "AVID":
+        assert of_text(lines.replace(" E:", f" {level}:")) == []
+
+
+def test_a_destination_s_name_says_nothing_but_a_name() -> None:
+    name = "Status: 0x00010000. Info 0x00000008"
+    found = only(Incident(at(0), flags=0x1, certificate=GOOGLE, went_to=("142.250.74.10", 443, name)))
+    assert found.rule == "log-revocation-unavailable"
+    assert found.observations[0].logged is not None
+    assert found.observations[0].logged.name == name
 
 
 # -- for whom -------------------------------------------------------------------------------------------------------
@@ -330,6 +376,15 @@ def test_callers_repeat_a_code_and_it_counts_once() -> None:
     assert len(of_text(first + again * 3)) == 1
     assert len(of_text(again)) == 1  # an older version tells no more
     assert len(of_text(again * 3)) == 3
+    of_another = again.replace("failed", "https://mail.google.com/ failed")
+    assert len(of_text(first + of_another)) == 2
+
+
+def test_a_stand_in_is_said_of_each() -> None:
+    stand_in = Trust.load(ROOT / "testcerts" / "google-like-root.pem")
+    text = log([Incident(at(0), flags=0x9, certificate=FIDDLER)]).text.encode()
+    (found,) = read_log(io.BytesIO(text), trust=stand_in)
+    assert "trust-stand-in" in codes(found)
 
 
 # -- what is asked for ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tlsinspect.tallies import OTHERS, Tally, Times
 from tlsinspect.trust import Trust
 from tlsinspect.version import __version__
 
-MOST_GROUPS = 1000
+MOST_GROUPS = 300
 MOST_COUNTED = 200  # destinations, or hosts, of all failures
 MOST_IN_GROUP = 40  # destinations of one group
 Alike: TypeAlias = tuple[object, ...]

@@ -283,6 +283,7 @@ class Logged:
     not_before: datetime | None = None
     not_after: datetime | None = None
     whole: bool = False  # a certificate is there, and nothing of it is missing or stands twice
+    mixed: bool = False  # other threads wrote between its lines: which of them are its own is a guess
     address: str | None = None  # where the connection went
     port: int | None = None
     name: str = ""  # of the address, as printed: a reverse name, or the machine's own

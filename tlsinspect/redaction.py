@@ -512,6 +512,7 @@ _WHOLE = 1 << 20  # characters: none of them is cut
 
 
 _ELLIPSIS = "…"
+_MOST_CUTS = 16  # in one text
 
 
 def _cut_short(known: Mapping[str, str]) -> Rule:
@@ -527,8 +528,11 @@ def _cut_short(known: Mapping[str, str]) -> Rule:
         return text
 
     def rule(text: str) -> str:
-        *cut, rest = text.split(_ELLIPSIS)
-        return _ELLIPSIS.join([*map(without_end, cut), rest])
+        # From the last cut to the first: a secret may hold what looks like one.
+        for _ in range(min(text.count(_ELLIPSIS), _MOST_CUTS)):
+            before, _, after = text.rpartition(_ELLIPSIS)
+            text = f"{without_end(before)}\0{after}"
+        return text.replace("\0", _ELLIPSIS)
 
     return rule
 

@@ -133,7 +133,7 @@ and `--until` choose.
 ## What is read
 
 `*.log` and `*.txt` in folders, rotated (`.1`, `.old`) or packed with gzip; any file that is named. UTF-8, UTF-16,
-Windows-1252. A line is read up to 64 kB. In memory are a few blocks, at most 64 failures that are being told, and 1,000
+Windows-1252. A line is read up to 64 kB. In memory are a few blocks, at most 64 failures that are being told, and 300
 groups of failures that are alike; what is beyond that is counted together.
 
 """

@@ -15,7 +15,7 @@ from tlsinspect.files import exists, reason_of
 from tlsinspect.logged import Following, Reading
 from tlsinspect.logredaction import LogRedaction
 from tlsinspect.logs.products import folders
-from tlsinspect.logs.sources import Source, find
+from tlsinspect.logs.sources import find
 from tlsinspect.logsummary import Summing
 from tlsinspect.model import Assessment
 from tlsinspect.report import log_status
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--follow shows failures as they come: --format {' or '.join(_AT_ONCE)}")
     names = arguments.files or _own_folders()
     sources = find(names)
-    _check_output(arguments.output, sources)
+    _check_output(arguments.output, [*(s.name for s in sources), arguments.interceptors, arguments.trust])
     redaction = LogRedaction(trust) if arguments.redact else None
     followed = Following(names, trust, since=since, until=until) if arguments.follow else None
     summing = Summing()
@@ -121,12 +121,17 @@ def _time(option: str, text: str | None) -> datetime | None:
         raise UsageError(f"{option} {printable(text)}: {why}") from None
 
 
-def _check_output(output: str | None, sources: Sequence[Source]) -> None:
-    """No log is written over by what is said of it. Raises UsageError."""
+def _check_output(output: str | None, read: Sequence[str | None]) -> None:
+    """Nothing that is read is written over by what is said of it. Raises UsageError."""
     if output is None or output == "-" or not exists(Path(output)):
         return
     try:
-        if any(source.name != "-" and Path(source.name).samefile(output) for source in sources):
-            raise UsageError(f"{output}: is one of the logs, and would be written over")
+        written = os.stat(output)
+        if any(os.path.samestat(_status(name), written) for name in read if name is not None):
+            raise UsageError(f"{output}: is one of the files to be read, and would be written over")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{output}: cannot be told from the logs ({reason_of(error)})") from None
+        raise UsageError(f"{output}: cannot be told from the files to be read ({reason_of(error)})") from None
+
+
+def _status(name: str) -> os.stat_result:
+    return os.fstat(sys.stdin.fileno()) if name == "-" and sys.stdin is not None else os.stat(name)

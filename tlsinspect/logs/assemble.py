@@ -48,6 +48,11 @@ class _Open:
     going_on: bool = False  # whether lines without a time belong to it
     printed: Printed = field(default_factory=Printed)
 
+    @property
+    def waits(self) -> bool:
+        """Whether its certificate is still to come, or to come to its end."""
+        return self.going_on and not self.printed.ended
+
     def finished(self) -> Logged:
         printed = self.printed
         return replace(
@@ -57,6 +62,7 @@ class _Open:
             not_before=printed.edges.get("from"),
             not_after=printed.edges.get("until"),
             whole=printed.whole,
+            mixed=printed.mixed,
         )
 
 
@@ -136,12 +142,12 @@ class Assembler:
                 yield (self._waiting.pop(key),)
 
     def _tells(self, line: Line, told: Said) -> bool:
-        """A code in other words counts only as a complaint of the network, and only by who was the first to say it:
-        whoever called repeats it."""
-        if told.called or (told.code is None and told.http_status is None):
-            return True
+        """Only a complaint counts: other lines may quote one. A code in other words counts only by who was the first to
+        say it: whoever called repeats it."""
         if line.level not in _COMPLAINTS:
             return False
+        if told.called or (told.code is None and told.http_status is None):
+            return True
         key = _telling(told)
         if key is None:
             return False
@@ -186,20 +192,21 @@ class Assembler:
     # -- lines that go on ---------------------------------------------------------------------------------------------
 
     def _continue(self, number: int, text: str) -> None:
-        """A line without a time belongs to the message before it, or else to the certificate that is being printed."""
+        """A line without a time belongs to the message before it, or perhaps to the certificate that was being printed
+        when another thread wrote that message."""
         current = self._open.get(self._last) if self._last is not None else None
         if current is None or not current.going_on:
-            current = next((each for each in reversed(self._open.values()) if each.going_on), None)
-        if current is None:
-            return
+            current = next((each for each in reversed(self._open.values()) if each.waits), None)
+            if current is None:
+                return
+            current.printed.mixed = True
         current.told = number
-        if current.printed.add(text):
-            current.going_on = bool(current.printed.section)
-            return
         told = said(text)
-        if told.named_flags:
+        if told.named_flags and not current.printed.section:
             flags = (current.logged.flags or 0) | flag_values(told.named_flags)
             current.logged = replace(current.logged, flags=flags)
+        else:
+            current.printed.add(text)
 
     # -- failures -----------------------------------------------------------------------------------------------------
 
@@ -229,13 +236,14 @@ class Assembler:
 
 
 def _telling(told: Said) -> str | None:
-    """The failure that a message tells of by a number, whichever way that is written; None where it tells of none."""
+    """The failure that a message tells of by a number, whichever way that is written, and the host it names; None
+    where it tells of none."""
     if told.http_status is not None:
         answer = http_status(told.http_status, proxy=told.proxy)
         if answer is not None:
-            return answer.name
+            return f"{answer.name} {told.host}"
     known = error(told.code) if told.code is not None else None
-    return known.name if known is not None and known.means != "none" else None
+    return f"{known.name} {told.host}" if known is not None and known.means != "none" else None
 
 
 def _is_another(current: _Open, told: Said) -> bool:

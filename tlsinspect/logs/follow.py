@@ -6,6 +6,7 @@ another log. Tools write a new file for each process, so that folders and patter
 """
 
 import codecs
+import contextlib
 import os
 import time
 from collections import deque
@@ -99,7 +100,6 @@ class Follower:
         self._sources = growing
         self._looked = time.monotonic()
         self._followed: dict[Identity, _Followed] = {}
-        self._present: set[Identity] = set()  # at the last look
         self._left: deque[LogFile] = deque(maxlen=MOST_LEFT)
 
     @property
@@ -110,7 +110,6 @@ class Follower:
     def __iter__(self) -> Iterator[Failure]:
         yield from self._packed
         while True:
-            self._present.clear()
             for source in self._sources:
                 yield from self._grown(source)
             yield from self._silent()
@@ -118,23 +117,27 @@ class Follower:
             yield from self._look_around()
 
     def _look_around(self) -> Iterator[Failure]:
-        """What the names mean by now. A log that none of them meant at the last look is gone."""
+        """What the names mean by now. A log that none of them means any more is gone; one that was renamed is not."""
         if time.monotonic() - self._looked < LOOK_AROUND:
             return
         self._looked = time.monotonic()
-        for identity in self._followed.keys() - self._present:
-            yield from self._leave(identity)
         try:
             self._sources = _apart(find(self._names))[1]
         except UsageError:
             self._sources = []  # they may come again
+        for identity in self._followed.keys() - set(self._present()):
+            yield from self._leave(identity)
+
+    def _present(self) -> Iterator[Identity]:
+        for source in self._sources:
+            with contextlib.suppress(OSError, ValueError):  # renamed this moment, perhaps: it is found at the next look
+                yield _identity(source.name, os.stat(source.name))
 
     def _grown(self, source: Source) -> Iterator[Failure]:
         """What a file has more than when it was last looked at."""
         try:
             status = os.stat(source.name)
-            identity = (status.st_dev, status.st_ino) if status.st_ino else source.name
-            self._present.add(identity)
+            identity = _identity(source.name, status)
             followed = self._followed.get(identity)
             if followed is not None and followed.is_another(source.name, status):
                 yield from self._leave(identity)
@@ -177,6 +180,11 @@ class Follower:
         for failure in failures:
             followed.reading.failures += 1
             yield failure
+
+
+def _identity(name: str, status: os.stat_result) -> Identity:
+    """What stays the same of a file when its name changes; the name where a system does not tell."""
+    return (status.st_dev, status.st_ino) if status.st_ino else name
 
 
 def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:

@@ -124,12 +124,12 @@ _NOTHING = Said()
 
 def said(message: str) -> Said:
     """What the message of a line says, `Said()` where that is nothing known."""
+    found = _DESTINATION.match(message)  # first: the name in it may be anything
+    if found is not None:
+        return _destination(found["address"], found["port"], found["name"] or "")
     found = _SECURE.search(message)
     if found is not None and int(found["status"], 16) == SECURE_FAILURE:
         return Said(status=int(found["status"], 16), flags=int(found["flags"], 16))
-    found = _DESTINATION.search(message)
-    if found is not None:
-        return _destination(found["address"], found["port"], found["name"] or "")
     if message.startswith((CERTIFICATE, DETAILS)):
         return Said(certificate=True)
     named = tuple(_FLAG.findall(message))

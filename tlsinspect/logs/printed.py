@@ -23,6 +23,7 @@ class Printed:
     parts: int = 0  # headings that were there, in their order
     section: str = ""  # the one that is being printed
     torn: bool = False
+    mixed: bool = False  # other threads wrote between its lines
 
     @property
     def subject(self) -> tuple[str, ...]:
@@ -33,13 +34,18 @@ class Printed:
         return tuple(self.names["issuer"])
 
     @property
+    def ended(self) -> bool:
+        return self.parts == len(_SECTIONS)
+
+    @property
     def whole(self) -> bool:
         """A certificate may name its subject in an extension alone, but then a line may as well be missing here."""
         dates = [self.edges.get(name) for name in ("from", "until")]
-        return self.parts == len(_SECTIONS) and not self.torn and None not in dates and all(self.names.values())
+        return self.ended and not self.torn and None not in dates and all(self.names.values())
 
-    def add(self, text: str) -> bool:
-        """Whether a line is part of it; if so it is taken in."""
+    def add(self, text: str) -> None:
+        """Take a line in, if it is part of it. Where one comes after its end, a value was made to look
+        like the end, and it is not whole."""
         part = section(text)
         if part:
             self.torn |= (part,) != _SECTIONS[self.parts : self.parts + 1]
@@ -49,9 +55,8 @@ class Printed:
             self._date(text)
         elif self.section:
             self._value(text)
-        else:
-            return False
-        return True
+        elif self.ended:
+            self.torn |= bool(text.strip())
 
     def _date(self, text: str) -> None:
         found = edge(text)

@@ -205,6 +205,8 @@ def _conclusions(report: LogReport) -> Iterator[Text]:
 
 
 def _ending(report: LogReport, verbose: bool) -> Iterator[Text]:
+    if report.trust.stand_in:
+        yield Text(f"Judged by the names of {printable(report.trust.name)}, not of Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
     if report.redacted:
         yield Text(REDACTED, style="dim")

@@ -99,9 +99,10 @@ def _has_certificate(logged: Logged) -> bool:
 def _issuer(values: tuple[str, ...], trust: Trust) -> IssuerFact:
     """Whose authority has these names; the attributes they are of are not printed."""
     google, public = _known_names(trust)
-    if values in google or any(value in _GOOGLE for value in values):
+    # Country, organisation, name: whoever makes an authority may add a value that is somebody else's.
+    if values in google or (len(values) == 3 and values[0] == "US" and values[1] in _GOOGLE):
         return "google"
-    return "public" if any(value.casefold() in public for value in values) else "other"
+    return "public" if len(values) <= 4 and any(v.casefold() in public for v in values[:2]) else "other"
 
 
 @lru_cache(maxsize=4)
@@ -131,9 +132,9 @@ def _named(values: tuple[str, ...], trust: Trust) -> Attribution | None:
 def _product(logged: Logged, issuer: IssuerFact, trust: Trust) -> Attribution | None:
     """A row of the catalogue that fits a name. What a known authority issued may be anybody's, products' makers
     included; where lines are missing a name may be anything."""
-    if not logged.whole or issuer in ("google", "public"):
+    if not logged.whole or issuer == "google":
         return None
-    return _named(logged.issuer, trust) or _named(logged.subject, trust)
+    return _named(logged.issuer, trust) or (_named(logged.subject, trust) if issuer == "other" else None)
 
 
 def _product_fact(product: Attribution | None) -> ProductFact:
@@ -168,7 +169,7 @@ def _assessed(read: _Read, trust: Trust) -> Assessment:
         endpoint=read.endpoint,
         route=observed(logged, read.endpoint).route,
         verdict=rule.verdict,
-        confidence=rule.confidence,
+        confidence=Confidence.WEAK if logged.mixed else rule.confidence,
         basis=Basis.TEXT,
         rule=rule.id,
         explanation=explanation(rule.id, words),
@@ -260,7 +261,9 @@ def _findings(read: _Read, verdict: Verdict, words: dict[str, str], trust: Trust
     yield from _of_place(read, trust, words)
     yield from _of_flags(read, verdict, words)
     if read.facts.certificate == "damaged":
-        yield finding("log-block-damaged")
+        yield from _of_damage(read, trust)
+    if read.logged.mixed:
+        yield finding("log-mixed-lines")
     if read.code is not None or read.logged.code is not None:
         yield finding("log-code", {"code": words["code"], "api": _api(read.logged)}, words)
     if read.facts.revoked and verdict is not Verdict.REVOKED:
@@ -269,6 +272,16 @@ def _findings(read: _Read, verdict: Verdict, words: dict[str, str], trust: Trust
         yield finding("log-malformed-certificate")
     if not read.logged.zone:
         yield finding("log-clock-without-zone")
+    if trust.stand_in:
+        yield finding("trust-stand-in", {}, {"trust_name": trust.facts.name})
+
+
+def _of_damage(read: _Read, trust: Trust) -> Iterator[Finding]:
+    """What stands in a certificate that is not whole accuses nobody, and hides nobody."""
+    yield finding("log-block-damaged")
+    found = _named(read.logged.issuer, trust) or _named(read.logged.subject, trust)
+    if found is not None and found.kind not in NOT_PRODUCTS:
+        yield finding("log-name-in-damage", {"id": found.id, "product": found.name})
 
 
 def _api(logged: Logged) -> str:

@@ -74,7 +74,7 @@ def _means(id_: str, category: str, verdict: Verdict, confidence: Confidence, sa
 LOG_RULES: tuple[LogRule, ...] = (
     # Whose certificate is it, by the names of products? They outrank every flag.
     LogRule(
-        "log-portal-name", lambda f: f.product == "portal", V.CAPTIVE_PORTAL, C.LIKELY,
+        "log-portal-name", lambda f: f.product == "portal" and f.subject != "google", V.CAPTIVE_PORTAL, C.LIKELY,
         "the names are a captive portal's",
     ),
     LogRule(
