@@ -275,11 +275,11 @@ def test_dates_of_a_foreign_certificate_say_nothing_of_the_clock() -> None:
         (0x2, "log-malformed", Verdict.INCONCLUSIVE),
         (0x4, "log-revoked", Verdict.REVOKED),
         (0x5, "log-revoked", Verdict.REVOKED),
-        (0x20, "log-expired-or-clock", Verdict.INCONCLUSIVE),
+        (0x20, "log-date-inside", Verdict.INCONCLUSIVE),
         (0x40, "log-malformed", Verdict.INCONCLUSIVE),
         (0x80000000, "log-channel", Verdict.UNREACHABLE),
-        (0x0, "log-without-details", Verdict.INCONCLUSIVE),
-        (0x100, "log-without-details", Verdict.INCONCLUSIVE),
+        (0x0, "log-unexplained", Verdict.INCONCLUSIVE),
+        (0x100, "log-unexplained", Verdict.INCONCLUSIVE),
     ],
 )
 def test_flags_of_google_s_certificate_in_time(flags: int, rule: str, verdict: Verdict) -> None:

@@ -85,6 +85,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     NO_ROUTE = "no-route"
     NOT_CONNECTED = "not-connected"  # as a log says it, which does not say why
+    NOT_TOLD = "not-told"  # by a log, which has a number that nobody knows
     TIMEOUT = "timeout"
     RESET = "reset"
     CLOSED = "closed"
@@ -114,6 +115,7 @@ REASONS: dict[Reason, str] = {
     Reason.REFUSED: "connection refused",
     Reason.NO_ROUTE: "no route to the address",
     Reason.NOT_CONNECTED: "no connection: refused, blocked or without a route",
+    Reason.NOT_TOLD: "for a reason that the log does not tell",
     Reason.TIMEOUT: "no answer in time",
     Reason.RESET: "connection reset",
     Reason.CLOSED: "connection closed",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tlsinspect.logs.codes import api, error, flag_values, http_status
+from tlsinspect.logs.codes import Means, api, error, flag_values, http_status
 from tlsinspect.logs.grammar import Line, Said, dated, said
 from tlsinspect.logs.printed import Printed
 from tlsinspect.logs.products import product_of
@@ -243,7 +243,7 @@ def _telling(told: Said) -> str | None:
         if answer is not None:
             return f"{answer.name} {told.host}"
     known = error(told.code) if told.code is not None else None
-    return f"{known.name} {told.host}" if known is not None and known.means != "none" else None
+    return f"{known.name} {told.host}" if known is not None and known.means is not Means.NONE else None
 
 
 def _is_another(current: _Open, told: Said) -> bool:
@@ -263,7 +263,7 @@ def _says_nothing(logged: Logged) -> bool:
     if logged.status is not None or logged.flags or logged.subject or logged.issuer or logged.http_status is not None:
         return False
     known = error(logged.code) if logged.code is not None else None
-    return known is not None and known.means == "none"
+    return known is not None and known.means is Means.NONE
 
 
 def _apart(one: datetime, other: datetime) -> timedelta:

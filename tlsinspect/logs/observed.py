@@ -5,7 +5,7 @@ import re
 from typing import Literal
 
 from tlsinspect.endpoints.target import bracketed, is_address
-from tlsinspect.logs.codes import Code, error, http_status
+from tlsinspect.logs.codes import Code, Means, error, http_status
 from tlsinspect.model import Authority, Endpoint, Failure, Logged, Observation, Reason, Route, Row, Stage
 from tlsinspect.trust import Trust
 
@@ -14,27 +14,29 @@ HTTPS = 443
 _HOST = re.compile(r"(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
 
 # How far the attempt got and why it ended, by the category of its code.
-_ENDS: dict[str, tuple[Stage, Reason]] = {
-    "dns": (Stage.DNS, Reason.NAME_NOT_FOUND),
-    "tcp": (Stage.TCP, Reason.NOT_CONNECTED),
-    "refused": (Stage.TCP, Reason.REFUSED),
-    "no-route": (Stage.TCP, Reason.NO_ROUTE),
-    "timeout": (Stage.TCP, Reason.TIMEOUT),
-    "reset": (Stage.TLS, Reason.RESET),
-    "not-tls": (Stage.TLS, Reason.NOT_TLS),
-    "portal": (Stage.PROXY, Reason.PROXY_PORTAL),
-    "proxy-auth": (Stage.PROXY, Reason.PROXY_AUTH_REQUIRED),
-    "proxy-denied": (Stage.PROXY, Reason.PROXY_DENIED),
-    "proxy-upstream": (Stage.PROXY, Reason.PROXY_UPSTREAM_FAILED),
-    "proxy-tls": (Stage.PROXY, Reason.PROXY_TLS),
-    "proxy-script": (Stage.PROXY, Reason.PROXY_SCRIPT),
+_ENDS: dict[Means, tuple[Stage, Reason]] = {
+    Means.DNS: (Stage.DNS, Reason.NAME_NOT_FOUND),
+    Means.TCP: (Stage.TCP, Reason.NOT_CONNECTED),
+    Means.REFUSED: (Stage.TCP, Reason.REFUSED),
+    Means.NO_ROUTE: (Stage.TCP, Reason.NO_ROUTE),
+    Means.TIMEOUT: (Stage.TCP, Reason.TIMEOUT),
+    Means.RESET: (Stage.TLS, Reason.RESET),
+    Means.NOT_TLS: (Stage.TLS, Reason.NOT_TLS),
+    Means.PORTAL: (Stage.PROXY, Reason.PROXY_PORTAL),
+    Means.PROXY_AUTH: (Stage.PROXY, Reason.PROXY_AUTH_REQUIRED),
+    Means.PROXY_DENIED: (Stage.PROXY, Reason.PROXY_DENIED),
+    Means.PROXY_UPSTREAM: (Stage.PROXY, Reason.PROXY_UPSTREAM_FAILED),
+    Means.PROXY_TLS: (Stage.PROXY, Reason.PROXY_TLS),
+    Means.PROXY_SCRIPT: (Stage.PROXY, Reason.PROXY_SCRIPT),
 }
+
+_OF_TLS = (Stage.TLS, Reason.TLS_ERROR)  # what is wrong with a certificate is seen in the handshake
 
 
 def code_of(logged: Logged) -> Code | None:
     """What the code means, or the status of HTTP where there is no code or it says nothing by itself."""
     known = error(logged.code) if logged.code is not None else None
-    if logged.http_status is not None and (known is None or known.means in ("", "none")):
+    if logged.http_status is not None and (known is None or known.means is Means.NONE):
         return http_status(logged.http_status, proxy=True) or known
     return known
 
@@ -55,9 +57,9 @@ def endpoint_of(logged: Logged, trust: Trust) -> Endpoint:
 def observed(logged: Logged, endpoint: Endpoint) -> Observation:
     """One try as the log tells it."""
     known = code_of(logged)
-    stage, reason = _ENDS.get(known.means if known is not None else "", (Stage.TLS, Reason.TLS_ERROR))
+    stage, reason = (Stage.DNS, Reason.NOT_TOLD) if known is None else _ENDS.get(known.means, _OF_TLS)
     if logged.status is not None or logged.flags or logged.issuer:
-        stage, reason = Stage.TLS, Reason.TLS_ERROR
+        stage, reason = _OF_TLS
     return Observation(
         host=endpoint.host,
         port=endpoint.port,

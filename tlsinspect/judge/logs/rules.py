@@ -136,11 +136,16 @@ LOG_RULES: tuple[LogRule, ...] = (
         "Google's authority issued it, and the log's clock is more than 28 days outside of its validity",
     ),
     LogRule(
-        "log-expired-or-clock", lambda f: (f.google and f.dates == "near") or f.date, V.INCONCLUSIVE, C.LIKELY,
-        "the log's clock is up to 28 days outside of the validity, or Windows complains of a date",
+        "log-expired-or-clock", lambda f: (f.google and f.dates == "near") or (f.date and f.dates != "inside"),
+        V.INCONCLUSIVE, C.LIKELY,
+        "the log's clock is up to 28 days outside of the validity, or Windows complains of a date and none is printed",
     ),
     LogRule("log-malformed", lambda f: f.malformed, V.INCONCLUSIVE, C.LIKELY, "Windows complains of its form"),
     LogRule("log-channel", lambda f: f.channel, V.UNREACHABLE, C.LIKELY, "the TLS library of Windows failed"),
+    LogRule(
+        "log-date-inside", lambda f: f.date, V.INCONCLUSIVE, C.LIKELY,
+        "Windows complains of a date, and the log's clock is inside the printed validity",
+    ),
     LogRule(
         "log-revocation-unavailable", lambda f: f.revocation and f.google and f.dates == "inside",
         V.INCONCLUSIVE, C.LIKELY, "Google's authority issued it, the time is right, and revocation could not be learnt",
@@ -149,6 +154,10 @@ LOG_RULES: tuple[LogRule, ...] = (
     LogRule(
         "log-block-damaged", lambda f: f.certificate == "damaged", V.INCONCLUSIVE, C.LIKELY,
         "lines of the certificate are missing or stand twice",
+    ),
+    LogRule(
+        "log-unexplained", lambda f: f.certificate == "whole", V.INCONCLUSIVE, C.LIKELY,
+        "TLS failed, and nothing that is printed tells why",
     ),
     LogRule(
         "log-without-details", lambda f: f.tls or f.untrusted or f.revocation or f.means == "see-flags",
