@@ -33,6 +33,7 @@ from tests.loggen import (
 from tlsinspect import read_log
 from tlsinspect.logged import Reading
 from tlsinspect.logs.assemble import Assembler, Failure, Origin
+from tlsinspect.logs.reading import Reader
 from tlsinspect.logs.sources import find
 from tlsinspect.logsummary import Summing
 from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, LogReport, Verdict
@@ -235,7 +236,7 @@ def read(octets: bytes, name: str = "Trace.log") -> tuple[list[Assessment], LogF
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_bytes(octets)
-        reading = Reading(find([str(path)]), TRUST)
+        reading = Reading(Reader(find([str(path)])), TRUST)
         found = list(reading)
         (file,) = reading.files
     assert file.failures == len(found)

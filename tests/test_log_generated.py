@@ -28,6 +28,7 @@ from tests.loggen import (
 )
 from tlsinspect import read_log
 from tlsinspect.logged import Reading
+from tlsinspect.logs.reading import Reader
 from tlsinspect.logs.sources import find
 from tlsinspect.model import Assessment, Basis, Confidence, Logged, LogKind, Verdict
 from tlsinspect.trust import Trust
@@ -94,7 +95,7 @@ def test_heads_and_chatter(tmp_path: Path, product: str, form: Form) -> None:
     written = log(incidents, product=product, between=40, within=3)
     path = tmp_path / ("Trace.log" + ".gz" * form.packed)
     path.write_bytes(form.octets(written.lines))
-    reading = Reading(find([str(path)]), Trust.default())
+    reading = Reading(Reader(find([str(path)])), Trust.default())
     assert tries(list(reading)) == list(written.failures)
     (file,) = reading.files
     assert (file.product, file.version, file.system) == (product, VERSION, SYSTEM)

@@ -190,6 +190,37 @@ def test_a_portal_s_name_beside_google_s_hides_nobody() -> None:
     assert only(Incident(at(0), flags=0x9, certificate=both)).verdict is Verdict.INTERCEPTED
 
 
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        ("US", "Let's Encrypt", "R3"),
+        ("AT", "ZeroSSL", "ZeroSSL RSA Domain Secure Site CA"),
+        ("US", "Entrust, Inc.", "(c) 2012 Entrust, Inc.", "Entrust Certification Authority - L1K"),
+        ("US", "CloudFlare, Inc.", "San Francisco", "CloudFlare Inc ECC CA-3"),
+        ("ZA", "Thawte Consulting (Pty) Ltd.", "Thawte SGC CA"),
+    ],
+)
+def test_authorities_that_are_no_root_today_are_public_too(issuer: tuple[str, ...]) -> None:
+    for flags in (0x1, 0x8):
+        found = only(Incident(at(0), flags=flags, certificate=replace(GOOGLE, issuer=issuer)))
+        assert found.verdict in (Verdict.UNEXPECTED_CA, Verdict.INCONCLUSIVE)
+        assert issuer[1] in found.explanation or len(issuer) > 3
+
+
+def test_codes_that_say_why_need_no_update_of_the_tool() -> None:
+    for code, rule in (
+        (0x80092013 - 0x80070000, "log-revocation-code"),
+        (0x800B0109 - 0x80070000, "log-issuer-unprinted"),
+        (12045, "log-issuer-unprinted"),
+    ):
+        line = f"Error result 5, hr = 0x{0x80070000 + code:08x}. Setting event 0."
+        trace = f"2026-03-02T09:00:00.000+00:00 1a20 E:Network gsync32!WinHttp::HandleCallback @ 2071 ()> {line}"
+        (found,) = of_text(trace)
+        assert found.rule == rule
+        assert "pdate the sync tool" not in found.remedy
+    assert of_text(trace.replace(f"{0x80070000 + 12045:08x}", "00000000")) == []
+
+
 def test_what_another_thread_writes_between_is_a_weak_hint() -> None:
     lines = list(log([Incident(at(0), flags=0x9, certificate=FIDDLER)]).lines)
     other = "2026-03-02T09:00:00.000+00:00 2b2b A:Sync gsync32!Sync::Run @ 12 ()> Subject of message:"
@@ -320,7 +351,8 @@ def test_revoked_is_grave_even_beside_something_else() -> None:
 def test_failures_of_the_network(kind: LogKind, code: int, verdict: Verdict, rule: str) -> None:
     for went_to in (None, GOOGLES_ADDRESS, HERE):
         found = only(Incident(at(0), kind, code=code, went_to=went_to))
-        assert (found.verdict, found.rule) == (verdict, rule)
+        down = went_to is HERE and rule in ("log-timeout", "log-tcp", "log-reset", "log-refused")
+        assert (found.verdict, found.rule) == (verdict, "log-proxy-down" if down else rule)
         assert found.remedy
 
 

@@ -13,30 +13,25 @@ from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.judge.logs.assess import assess_log
 from tlsinspect.logs.assemble import Failure
 from tlsinspect.logs.follow import Follower
-from tlsinspect.logs.reading import Progress, Readable, Reader
+from tlsinspect.logs.reading import Readable, Reader
 from tlsinspect.logs.sources import find
 from tlsinspect.model import Assessment, LogFile
 from tlsinspect.trust import Trust
 
 
 class Reading:
-    """Logs that are being read: iterate it once for the assessments. `files` says what was read until then."""
+    """What a reader finds in logs, judged: iterate it once for the assessments."""
 
     def __init__(
-        self,
-        sources: Sequence[Readable],
-        trust: Trust,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        progress: Progress | None = None,
+        self, reader: Reader | Follower, trust: Trust, *, since: datetime | None = None, until: datetime | None = None
     ) -> None:
-        self._reader: Reader | Follower = Reader(sources, progress)
+        self._reader = reader
         self._trust = trust
         self._since, self._until = since, until
 
     @property
     def files(self) -> tuple[LogFile, ...]:
+        """What was read until now."""
         return self._reader.files
 
     def __iter__(self) -> Iterator[Assessment]:
@@ -51,16 +46,6 @@ class Reading:
 
     def _is_wanted(self, time: datetime) -> bool:
         return (self._since is None or time >= self._since) and (self._until is None or time <= self._until)
-
-
-class Following(Reading):
-    """Logs that are still being written, by the names that people give. It ends only by an interrupt."""
-
-    def __init__(
-        self, names: Sequence[str], trust: Trust, *, since: datetime | None = None, until: datetime | None = None
-    ) -> None:
-        super().__init__((), trust, since=since, until=until)
-        self._reader = Follower(names)
 
 
 def read_log(
@@ -91,7 +76,7 @@ def read_log(
         trust = with_interceptors(trust, interceptors)
     sources: Sequence[Readable]
     sources = find([os.fspath(source)]) if isinstance(source, str | os.PathLike) else [_Given(source)]
-    return iter(Reading(sources, trust, since=since, until=until))
+    return iter(Reading(Reader(sources), trust, since=since, until=until))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ class LogRedaction:
             for each in where:
                 secrets |= self._of_address(each.rpartition(":")[0].strip("[]")) | self._of_address(each.strip("[]"))
         rule = rule_of(secrets, report)
-        addresses = replacing({secret: shown for secret, shown in secrets.items() if shown.startswith("<address")})
+        # In a command without brackets, which a shell would take for a redirection.
+        plain = {secret: shown.strip("<>").upper() for secret, shown in secrets.items() if shown.startswith("<address")}
+        addresses = replacing(plain)
         return replace(
             report,
             trust=redacted_facts(report.trust),
@@ -167,6 +169,7 @@ def _group(group: LogGroup, rule: Rule) -> LogGroup:
         group,
         assessment=_assessment(group.assessment, rule),
         destinations=_rekeyed(group.destinations, rule),
+        files=_rekeyed(group.files, rule),
     )
 
 

@@ -17,6 +17,7 @@ from tlsinspect.judge.logs.conclude import conclusions
 from tlsinspect.judge.logs.ticket import ticket
 from tlsinspect.judge.logs.words import others, unprinted
 from tlsinspect.judge.rules import WORST_FIRST
+from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import place_of
 from tlsinspect.model import SCHEMA_VERSION, Assessment, LogFile, Logged, LogGroup, LogReport, Verdict
 from tlsinspect.tallies import OTHERS, Tally, Times
@@ -36,6 +37,7 @@ class _Group:
     times: Times = field(default_factory=Times)
     products: Tally = field(default_factory=lambda: Tally(MOST_IN_GROUP))
     destinations: Tally = field(default_factory=lambda: Tally(MOST_IN_GROUP))
+    files: Tally = field(default_factory=lambda: Tally(MOST_IN_GROUP))
 
     def summed(self, whole: Times) -> LogGroup:
         return LogGroup(
@@ -45,6 +47,7 @@ class _Group:
             last=self.times.last,
             products=self.products.counts(),
             destinations=self.destinations.counts(),
+            files=self.files.counts(),
             timeline=self.times.timeline(whole),
         )
 
@@ -63,7 +66,7 @@ class Summing:
     def add(self, assessment: Assessment) -> None:
         said = logged_of(assessment)
         product, time = next((each.product for each in said if each.product), ""), _time(said)
-        where = destination(said)
+        where = destination(assessment)
         self._failures += 1
         self._verdicts.add(str(assessment.verdict))
         self._products.add(product)
@@ -73,6 +76,7 @@ class Summing:
         group.count += 1
         group.products.add(product)
         group.destinations.add(where)
+        group.files.add(next((each.file for each in said), ""))
         if time is not None:
             group.times.add(time)
             self._times.add(time)
@@ -130,9 +134,10 @@ def logged_of(assessment: Assessment) -> tuple[Logged, ...]:
     return tuple(seen.logged for seen in assessment.observations if seen.logged is not None)
 
 
-def destination(said: Sequence[Logged]) -> str:
-    """Where the last try went that says so: address and port."""
-    for each in reversed(said):
+def destination(a: Assessment) -> str:
+    """Where the try went that decided, or else another that says so: address and port."""
+    tries = sorted(a.observations, key=lambda seen: seen.route != a.route)
+    for each in (seen.logged for seen in tries if seen.logged is not None):
         if each.address is not None:
             return bracketed(each.address) + (f":{each.port}" if each.port is not None else "")
     return unprinted()
@@ -143,8 +148,14 @@ def _time(said: Sequence[Logged]) -> datetime | None:
 
 
 def _alike(a: Assessment, said: Sequence[Logged], product: str) -> Alike:
-    told = tuple((each.flags, each.code, each.http_status, each.issuer, place_of(each.address)) for each in said)
+    told = tuple((each.flags, _number(each), each.http_status, each.issuer, place_of(each.address)) for each in said)
     return (a.verdict, a.rule, product, a.endpoint.host, a.issuer, a.attribution and a.attribution.id, told)
+
+
+def _number(said: Logged) -> int | None:
+    """A code, the same whichever way it is written."""
+    known = error(said.code) if said.code is not None else None
+    return known.value if known is not None else said.code
 
 
 def _standing_for_many(a: Assessment) -> Assessment:

@@ -684,6 +684,7 @@ class LogGroup:
     last: datetime | None = None
     products: dict[str, int] = field(default_factory=dict)  # by id; empty for a log that does not say
     destinations: dict[str, int] = field(default_factory=dict)  # address:port, most frequent first
+    files: dict[str, int] = field(default_factory=dict)  # in which they stand, most frequent first
     timeline: Timeline | None = None  # in the steps of the report's
 
 

@@ -1,6 +1,7 @@
 """``tlsinspect log``"""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -8,24 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from tlsinspect.cli.output import destination, progress, write_log_report
+from tlsinspect.cli.output import destination, progress, read_time, write_log_report
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.files import exists, reason_of
-from tlsinspect.logged import Following, Reading
+from tlsinspect.logged import Reading
 from tlsinspect.logredaction import LogRedaction
+from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.products import folders
+from tlsinspect.logs.reading import Reader
 from tlsinspect.logs.sources import find
 from tlsinspect.logsummary import Summing
 from tlsinspect.model import Assessment
 from tlsinspect.report import log_status
-from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
 # Where the logs lie on a machine of which nothing is known.
 _EXAMPLE = {"LOCALAPPDATA": r"C:\Users\NAME\AppData\Local", "SYSTEMROOT": r"C:\Windows"}
-
-
 # How a failure is shown as soon as it is read; the other formats are of a whole.
 _AT_ONCE = ("table", "jsonl")
 
@@ -40,19 +40,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.follow and arguments.format not in _AT_ONCE:
         raise UsageError(f"--follow shows failures as they come: --format {' or '.join(_AT_ONCE)}")
     names = arguments.files or _own_folders()
-    sources = find(names)
-    _check_output(arguments.output, [*(s.name for s in sources), arguments.interceptors, arguments.trust])
+    read = [*(source.name for source in find(names)), arguments.interceptors, arguments.trust]
+    _check_output(arguments.output, read)
     redaction = LogRedaction(trust) if arguments.redact else None
-    followed = Following(names, trust, since=since, until=until) if arguments.follow else None
+    follower = Follower(names) if arguments.follow else None
     summing = Summing()
     with destination(arguments.output) as out:
-        if followed is not None:
-            reading: Reading = followed
-            interrupted = _read(reading, summing, _teller(arguments.format, out, redaction))
-        else:
-            with progress("reading", octets=True) as told:
-                reading = Reading(sources, trust, since=since, until=until, progress=told)
-                interrupted = _read(reading, summing, lambda _assessment: None)
+        with _reader(names, follower) as reader:
+            reading = Reading(reader, trust, since=since, until=until)
+            tell = _teller(arguments.format, out, redaction) if arguments.follow else None
+            interrupted = _read(reading, summing, tell)
         made = datetime.now(UTC)
         report = summing.report(reading.files, trust, made=made, since=since, until=until, interrupted=interrupted)
         shown = redaction.report(report) if redaction is not None else report
@@ -60,13 +57,24 @@ def run(arguments: argparse.Namespace) -> int:
     return log_status(report)
 
 
-def _read(reading: Reading, summing: Summing, tell: Callable[[Assessment], None]) -> bool:
+@contextlib.contextmanager
+def _reader(names: Sequence[str], follower: Follower | None) -> Iterator[Reader | Follower]:
+    """What reads them; only what has an end shows how far it is."""
+    if follower is not None:
+        yield follower
+        return
+    with progress("reading", octets=True) as told:
+        yield Reader(find(names), told)
+
+
+def _read(reading: Reading, summing: Summing, tell: Callable[[Assessment], None] | None) -> bool:
     """Read all of it; whether an interrupt came before the end."""
 
     def take(assessments: Iterator[Assessment]) -> None:
         for assessment in assessments:
             summing.add(assessment)
-            tell(assessment)
+            if tell is not None:
+                tell(assessment)
 
     try:
         take(iter(reading))
@@ -110,15 +118,7 @@ def _places(environment: dict[str, str]) -> str:
 
 
 def _time(option: str, text: str | None) -> datetime | None:
-    """A time, in UTC where it has no zone. Raises UsageError."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        why = "not a time; write it as 2026-11-23 or 2026-11-23T12:00:00Z"
-        raise UsageError(f"{option} {printable(text)}: {why}") from None
+    return read_time(text, option, zone=UTC) if text is not None else None
 
 
 def _check_output(output: str | None, read: Sequence[str | None]) -> None:

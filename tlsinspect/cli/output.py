@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TextIO
 
@@ -107,12 +107,13 @@ def progress(what: str = "scanning", *, octets: bool = False) -> Iterator[Callab
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def read_time(text: str) -> datetime:
-    """A time with its zone. Raises UsageError."""
+def read_time(text: str, option: str = "--at", *, zone: tzinfo | None = None) -> datetime:
+    """A time; without a zone it is in `zone`, where that is given. Raises UsageError, which names the option."""
+    asked = f"{option} {printable(text)}"
     try:
         time = datetime.fromisoformat(text)
-        if time.tzinfo is None:
-            raise UsageError(f"--at {printable(text)}: in which time zone? write it as 2026-11-23T12:00:00Z")
-        return time.astimezone(UTC)
+        if time.tzinfo is None and zone is None:
+            raise UsageError(f"{asked}: in which time zone? write it as 2026-11-23T12:00:00Z")
+        return (time if time.tzinfo is not None else time.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError(f"--at {printable(text)}: not a time; write it as 2026-11-23T12:00:00Z") from None
+        raise UsageError(f"{asked}: not a time; write it as 2026-11-23T12:00:00Z") from None

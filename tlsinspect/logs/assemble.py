@@ -19,9 +19,9 @@ from tlsinspect.model import Logged, LogKind
 
 MOST_THREADS = 64  # that are in the middle of a failure
 MOST_LINES = 200  # between two of one failure
-APART = timedelta(seconds=10)  # messages further apart are not about the same failure
+APART = timedelta(seconds=10)  # messages of a thread further apart are not about the same failure
 RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
-ECHO = timedelta(minutes=1)  # how long callers go on to repeat a code
+ECHO = timedelta(minutes=1)  # how long callers go on to repeat a code, and a thread may take to tell of a failure
 LONGEST_MESSAGE = 300
 
 Failure = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
@@ -135,7 +135,8 @@ class Assembler:
     def _old(self, number: int, line: Line) -> Iterator[Failure]:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
-            if number - each.told > MOST_LINES or _apart(each.logged.time, line.time) > APART:
+            limit = APART if key == (line.kind, line.thread) else ECHO
+            if number - each.told > MOST_LINES or _apart(each.logged.time, line.time) > limit:
                 yield from self._closed(key)
         for key, first in list(self._waiting.items()):
             if _apart(first.time, line.time) > RETRIED:

@@ -19,7 +19,7 @@ from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import RETRIED, Assembler, Failure, Origin
 from tlsinspect.logs.blocks import BLOCK, Lines, encoding_of
-from tlsinspect.logs.reading import BeingRead, Reader, read_block, see_end
+from tlsinspect.logs.reading import BeingRead, Reader, read_block
 from tlsinspect.logs.sources import STDIN, Source, find
 from tlsinspect.model import LogFile
 from tlsinspect.text import printable
@@ -64,7 +64,7 @@ class _Followed:
         block = self.lines.feed(self._decoded(chunk))
         if block:
             yield from read_block(block, self.reading, self.assembler)
-            see_end(self.reading)
+            self.reading.see_end()
             self.reading.end = b""  # of thousands of files only few grow
 
     def rest(self) -> Iterator[Failure]:
@@ -72,7 +72,7 @@ class _Followed:
         last = self.lines.flush()
         if last:
             yield from read_block(last, self.reading, self.assembler)
-            see_end(self.reading)
+            self.reading.see_end()
         yield from self.assembler.flush()
 
     def _decoded(self, chunk: bytes) -> bytes:
@@ -146,7 +146,7 @@ class Follower:
                 followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
                 self._followed[identity] = followed
             while status.st_size > followed.position and (chunk := _read(source.name, followed.position)):
-                yield from self._counted(followed, followed.feed(chunk))
+                yield from followed.reading.counted(followed.feed(chunk))
             followed.reading.told.problem = ""
         except FileNotFoundError:
             return  # renamed this moment, perhaps
@@ -161,25 +161,19 @@ class Follower:
             silence = timedelta(seconds=time.monotonic() - followed.told)
             if followed.waiting and silence > RETRIED:
                 followed.waiting = False
-                yield from self._counted(followed, followed.assembler.flush())
+                yield from followed.reading.counted(followed.assembler.flush())
             elif followed.waiting and silence > SETTLED:
-                yield from self._counted(followed, followed.assembler.settle())
+                yield from followed.reading.counted(followed.assembler.settle())
 
     def _leave(self, identity: Identity) -> Iterator[Failure]:
         followed = self._followed.pop(identity)
-        yield from self._counted(followed, followed.rest())
+        yield from followed.reading.counted(followed.rest())
         self._left.append(followed.reading.file())
 
     def rest(self) -> Iterator[Failure]:
         """What was begun when nobody wants to wait any longer."""
         for followed in self._followed.values():
-            yield from self._counted(followed, followed.rest())
-
-    @staticmethod
-    def _counted(followed: _Followed, failures: Iterator[Failure]) -> Iterator[Failure]:
-        for failure in failures:
-            followed.reading.failures += 1
-            yield failure
+            yield from followed.reading.counted(followed.rest())
 
 
 def _identity(name: str, status: os.stat_result) -> Identity:

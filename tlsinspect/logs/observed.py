@@ -50,7 +50,12 @@ def endpoint_of(logged: Logged, trust: Trust) -> Endpoint:
     """The host is Google's name on the certificate, or the one that the message names."""
     named = (*hosts_in(logged.subject), logged.host)
     host = next((each for each in named if each and trust.is_google_name(each)), UNKNOWN_HOST)
-    row = Row(url=f"https://{host}/", purpose="as a log tells it", profile=logged.product or "log", source=logged.file)
+    row = Row(
+        url=f"https://{host.removeprefix('*.')}/",
+        purpose="as a log tells it",
+        profile=logged.product or "log",
+        source=logged.file,
+    )
     return Endpoint(host, HTTPS, True, Authority.GOOGLE, (row,))
 
 

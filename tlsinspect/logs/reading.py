@@ -18,7 +18,7 @@ from tlsinspect.logs.products import product_of
 from tlsinspect.model import LogFile, LogKind
 from tlsinspect.text import printable
 
-HEAD = 64 * 1024  # octets: the program says at the beginning what it is
+HEAD = 16 * 1024  # octets: the program says at the beginning what it is
 TAIL = 16 * 1024  # octets from the end, in which the last line with a time is looked for
 
 
@@ -50,12 +50,58 @@ class BeingRead:
     product: str = ""
     first: datetime | None = None
     last: datetime | None = None
+    begin: bytes = b""  # as far as it is not known yet what it says
+    seen: int = 0  # octets of it that were looked at
     end: bytes = b""  # of the last block
+
+    def add(self, block: bytes) -> None:
+        """Count its lines, and see what the beginning says, which may come in pieces."""
+        self.lines += line_count(block)
+        self.end = block[-TAIL:]
+        if self.seen < HEAD:
+            self.begin += block[: HEAD - len(self.begin)]
+            if len(self.begin) >= min(2 * self.seen, HEAD):
+                self.see_begin()
+
+    def see_begin(self) -> None:
+        """What it says of the program and of the form of the log."""
+        if len(self.begin) <= self.seen:
+            return
+        self.seen = len(self.begin)
+        texts = [text_of(line) for line in self.begin.split(b"\n")]
+        self.head = head("\n".join(texts))
+        lines = [line for line in map(dated, texts) if line is not None]
+        self.kinds |= {line.kind for line in lines}
+        self.first = lines[0].time if lines else None
+        modules = {line.module for line in lines if line.module}
+        named = (product_of(module=module) for module in sorted(modules))
+        self.product = (
+            product_of(path=self.head.get("exe", "")) or next(filter(None, named), "") or product_of(path=self.name)
+        )
+        if self.seen == HEAD:
+            self.begin = b""
+
+    def see_end(self) -> None:
+        """When the log ends, as far as it was read."""
+        for line in reversed(self.end.split(b"\n")):
+            found = dated(text_of(line))
+            if found is not None:
+                self.last = found.time
+                self.kinds.add(found.kind)
+                return
+
+    def counted(self, failures: Iterator[Failure]) -> Iterator[Failure]:
+        """The same failures, counted."""
+        for failure in failures:
+            self.failures += 1
+            self.kinds.add(failure[0].kind)
+            yield failure
 
     def origin(self) -> Origin:
         return Origin(self.name, self.product, self.head.get("version", ""), self.head.get("system", ""))
 
     def file(self) -> LogFile:
+        self.see_begin()
         told = self.told
         return LogFile(
             name=self.name,
@@ -104,7 +150,8 @@ class Reader:
 
     def rest(self) -> Iterator[Failure]:
         """What is begun and will not be told any further."""
-        return self._counted(self._assembler.flush())
+        rest = self._assembler.flush()
+        return rest if self._current is None else self._current.counted(rest)
 
     def _finish(self) -> None:
         if self._current is not None:
@@ -117,29 +164,20 @@ class Reader:
         try:
             with source.open() as stream:
                 for block in blocks(stream, reading.told):
-                    yield from self._counted(read_block(block, reading, self._assembler))
+                    yield from reading.counted(read_block(block, reading, self._assembler))
                     if self._progress is not None:
                         self._progress(self._before + reading.told.on_disk, self._all)
         except (OSError, ValueError) as error:
             reading.told.problem = printable(f"cannot be read ({reason_of(error)})")
         self._before += reading.told.on_disk
-        see_end(reading)
-
-    def _counted(self, failures: Iterator[Failure]) -> Iterator[Failure]:
-        for failure in failures:
-            if self._current is not None:
-                self._current.failures += 1
-            yield failure
+        reading.see_end()
 
 
 def read_block(block: bytes, reading: BeingRead, assembler: Assembler) -> Iterator[Failure]:
     """The failures that are complete with this block."""
-    if not reading.lines:
-        _see_head(block[:HEAD], reading)
-        assembler.origin = reading.origin()
     number = reading.lines + 1
-    reading.lines += line_count(block)
-    reading.end = block[-TAIL:]
+    reading.add(block)
+    assembler.origin = reading.origin()
     worth, at = iter(hits(block)), 0  # the begin of a line, whose number is `number`
     while at < len(block):
         if not assembler.busy:
@@ -162,28 +200,3 @@ def text_of(line: bytes) -> str:
         return line.decode()
     except UnicodeDecodeError:
         return line.decode("cp1252", errors="replace")
-
-
-def _see_head(octets: bytes, reading: BeingRead) -> None:
-    """What the beginning says of the program and of the form of the log."""
-    texts = [text_of(line) for line in octets.split(b"\n")]
-    reading.head = head("\n".join(texts))
-    modules: set[str] = set()
-    for line in filter(None, map(dated, texts)):
-        reading.kinds.add(line.kind)
-        reading.first = reading.first or line.time
-        modules.add(line.module)
-    named = (product_of(module=module) for module in sorted(modules) if module)
-    reading.product = (
-        product_of(path=reading.head.get("exe", "")) or next(filter(None, named), "") or product_of(path=reading.name)
-    )
-
-
-def see_end(reading: BeingRead) -> None:
-    """When the log ends."""
-    for line in reversed(reading.end.split(b"\n")):
-        found = dated(text_of(line))
-        if found is not None:
-            reading.last = found.time
-            reading.kinds.add(found.kind)
-            return

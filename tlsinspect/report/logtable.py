@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tlsinspect.judge.logs.words import counted, destinations, moment, period, place, short
-from tlsinspect.judge.words import fill
+from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
     LOOK,
@@ -23,6 +23,7 @@ from tlsinspect.text import printable
 
 MOST_ROWS = 30  # groups; with --verbose all of them
 MOST_COUNTED = 6  # names in one line of the facts
+MOST_NAMED = 3  # files in which failures stand
 MOST_FILES = 10  # that could not be read
 WIDEST = 30  # signs of a timeline
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "-=+*#"
@@ -33,8 +34,8 @@ _BESIDE = {
     "log-root-trusted": "Windows does not complain of it",
     "log-ends-here": "on that machine itself",
     "log-ends-nearby": "inside its own network",
-    "log-revocation-by-clock": "that revocation is unknown is a consequence",
-    "log-revocation-by-interceptor": "that revocation is unknown is a consequence",
+    "log-revocation-by-clock": "the failed revocation check comes of it",
+    "log-revocation-by-interceptor": "the failed revocation check comes of it",
     "log-retried": "through a proxy, then directly",
     "upstream-untrusted": "a second problem hides behind it",
 }
@@ -71,8 +72,9 @@ def _headline(report: LogReport) -> Text:
     named = ", ".join(dict.fromkeys(short(file.product) for file in report.files if file.product)) or "Logs"
     lines = sum(file.lines for file in report.files)
     read = f"{counted(len(report.files), 'file')}, {counted(lines, 'line')}"
-    first = min((file.first for file in report.files if file.first is not None), default=None)
-    last = max((file.last for file in report.files if file.last is not None), default=None)
+    ends: tuple[LogFile | LogGroup, ...] = (*report.files, *report.groups)  # a log need not be in order
+    first = min((each.first for each in ends if each.first is not None), default=None)
+    last = max((each.last for each in ends if each.last is not None), default=None)
     parts = [named, read, counted(report.failures, "failure"), period(first, last), *_asked(report)]
     return Text(" · ".join(filter(None, parts)), style="bold")
 
@@ -100,6 +102,7 @@ def _rows(report: LogReport, width: int, ascii_only: bool, verbose: bool) -> Tab
             Group(
                 Text(_cause(assessment)),
                 *(Text(line, style="dim") for line in _beside(group, ascii_only, verbose)),
+                *(Text(line, style="dim") for line in _in_files(group, report, verbose)),
                 *all_findings(assessment, verbose),
             ),
         )
@@ -139,6 +142,13 @@ def _beside(group: LogGroup, ascii_only: bool, verbose: bool) -> Iterator[str]:
         yield line
     if group.timeline is not None and sum(map(bool, group.timeline.counts)) > 1:
         yield bars(group.timeline, ascii_only)
+
+
+def _in_files(group: LogGroup, report: LogReport, verbose: bool) -> Iterator[str]:
+    """Which of several logs, of several machines it may be, they stand in."""
+    if len(report.files) > 1:
+        most = len(group.files) if verbose else MOST_NAMED
+        yield f"in {counted(len(group.files), 'file')}: {enumerated([printable(name) for name in group.files], most)}"
 
 
 def _all_destinations(group: LogGroup) -> str:

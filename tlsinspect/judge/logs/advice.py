@@ -9,12 +9,9 @@ from tlsinspect.logs.observed import UNKNOWN_HOST
 from tlsinspect.model import Advice, Assessment, LogGroup
 from tlsinspect.tallies import OTHERS
 
-_CLIENTS = ("", "gwsmo")  # whoever runs the network or that machine, and the sync tools: nobody else wrote these logs
-
 
 def advised(groups: Sequence[LogGroup]) -> tuple[Advice, ...]:
-    told = [_named(group.assessment) for group in groups if group.assessment.endpoint.host != OTHERS]
-    return tuple(each for each in advice(told) if each.client in _CLIENTS)
+    return advice(_named(group.assessment) for group in groups if group.assessment.endpoint.host != OTHERS)
 
 
 def _named(a: Assessment) -> Assessment:

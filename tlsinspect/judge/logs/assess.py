@@ -84,7 +84,9 @@ def _words(one: Read, product: Attribution | None) -> dict[str, str]:
         "product": product.name if product is not None else "somebody",
         "confidence": product.confidence if product is not None else "",
         "matched": product.matched if product is not None else "",
-        "issuer": logged.issuer[-1] if logged.issuer else "nobody that is printed",
+        # With the organisation, unless a product is named: "R3" alone tells nobody anything.
+        "issuer": ", ".join(logged.issuer[-1:] if product else logged.issuer[-2:]) or "nobody that is printed",
+        "peer": f"{bracketed(logged.address or '')}:{logged.port}",
         "where": _where(one),
         "time": day(logged.time) if logged.zone else f"{logged.time:%Y-%m-%d %H:%M} without a zone",
         "not_before": day(logged.not_before) if logged.not_before else "",

@@ -58,13 +58,14 @@ def _options(group: LogGroup) -> Iterator[str]:
     seen = group.assessment.observations
     proxy = next((url for url in map(_proxy, seen) if url), "")
     if proxy:
-        yield f"--proxy {proxy}"
+        yield f'--proxy "{proxy}"' if "[" in proxy else f"--proxy {proxy}"  # some shells take brackets for a pattern
     if len(seen) > 1:
         yield "--compare-routes"
 
 
 def _proxy(seen: Observation) -> str:
-    """The proxy of that machine or its network to which the connection went."""
+    """The proxy of that machine or its network to which the connection went, written anew from what was read as an
+    address and a port: wherever an assessment comes from, nothing else gets into a command."""
     said = seen.logged
     if seen.route.proxy is None or said is None or said.address is None or not 0 < (said.port or 0) < 65536:
         return ""

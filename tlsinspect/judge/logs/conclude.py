@@ -121,6 +121,9 @@ def _uncounted(report: LogReport) -> Iterator[Finding]:
 
 def _unread(report: LogReport) -> Iterator[Finding]:
     """What was not read, and what is no log of a sync tool: neither says that nothing failed."""
+    empty = [file.name for file in report.files if not file.octets and not file.problem]
+    if empty:
+        yield finding("log-empty", {"files": listed(empty)})
     strange = [file.name for file in report.files if file.lines and not file.kinds and not file.problem]
     if strange:
         yield finding("log-not-recognised", {"files": listed(strange), "n": str(len(strange))})

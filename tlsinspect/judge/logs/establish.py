@@ -3,9 +3,11 @@
 Pure, and nothing is more than a hint: a name in a log can be typed by anybody, as can the whole line.
 """
 
+import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 
 from tlsinspect.certificate import Name
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute_values
@@ -13,12 +15,13 @@ from tlsinspect.evidence.clock import SLACK
 from tlsinspect.evidence.clockhints import RECENTLY
 from tlsinspect.judge.logs.rules import DatesFact, IssuerFact, LogFacts, ProductFact, SubjectFact
 from tlsinspect.logs.codes import Code, Flag, Means, flags
-from tlsinspect.logs.observed import code_of, endpoint_of, hosts_in, place_of
+from tlsinspect.logs.observed import code_of, endpoint_of, hosts_in, place_of, route_of
 from tlsinspect.model import Attribution, Confidence, Endpoint, Logged
 from tlsinspect.trust import Trust
 
 ANY_ZONE = timedelta(hours=14)  # how far a clock without a zone may be from UTC, either way
-_GOOGLE = ("Google Inc", "Google Trust Services", "Google Trust Services LLC")  # organisations of its authorities
+# Organisations of Google's authorities, today's and former.
+_GOOGLE = ("Google Inc", "Google LLC", "Google Trust Services", "Google Trust Services LLC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def read(logged: Logged, trust: Trust) -> Read:
         subject=_subject(logged, trust) if logged.whole else "none",
         dates=dates.fact,
         place=place_of(logged.address),
+        proxied=route_of(logged).proxy is not None,
         untrusted=Means.UNTRUSTED in complaints,
         wrong_name=Means.NAME_MISMATCH in complaints,
         revoked=Means.REVOKED in complaints,
@@ -93,7 +97,14 @@ def _known_names(trust: Trust) -> tuple[frozenset[tuple[str, ...]], frozenset[st
     """Whole names of Google's authorities, and the organisations of public ones."""
     google = [i.subject for i in trust.intermediates] + [c.subject for c in trust.google.certificates]
     roots = [c.subject for a in (trust.alternate, trust.historical, trust.public) for c in a.certificates]
-    return frozenset(map(_values, google)), frozenset(v.casefold() for name in roots for a, v in name if a == "O")
+    public = {value for name in roots for label, value in name if label == "O"} | set(_public_organisations())
+    return frozenset(map(_values, google)), frozenset(map(str.casefold, public))
+
+
+@cache
+def _public_organisations() -> tuple[str, ...]:
+    text = files("tlsinspect.logs").joinpath("authorities.toml").read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)["organisations"])
 
 
 def _values(name: Name) -> tuple[str, ...]:

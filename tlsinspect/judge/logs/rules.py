@@ -36,6 +36,7 @@ class LogFacts:
     subject: SubjectFact = "google"
     dates: DatesFact = "inside"
     place: PlaceFact = "outside"
+    proxied: bool = False  # to a port nearby that is not a server's: a proxy
     # Complaints of Windows, by flag or by code.
     untrusted: bool = False
     wrong_name: bool = False
@@ -150,6 +151,10 @@ LOG_RULES: tuple[LogRule, ...] = (
         "log-revocation-unavailable", lambda f: f.revocation and f.google and f.dates == "inside",
         V.INCONCLUSIVE, C.LIKELY, "Google's authority issued it, the time is right, and revocation could not be learnt",
     ),
+    LogRule(
+        "log-revocation-code", lambda f: f.revocation and f.certificate == "none", V.INCONCLUSIVE, C.LIKELY,
+        "revocation could not be learnt, and no certificate is printed",
+    ),
     # A failure of TLS of which the log tells too little.
     LogRule(
         "log-block-damaged", lambda f: f.certificate == "damaged", V.INCONCLUSIVE, C.LIKELY,
@@ -160,8 +165,12 @@ LOG_RULES: tuple[LogRule, ...] = (
         "TLS failed, and nothing that is printed tells why",
     ),
     LogRule(
-        "log-without-details", lambda f: f.tls or f.untrusted or f.revocation or f.means == "see-flags",
-        V.INCONCLUSIVE, C.LIKELY, "TLS failed, and the log does not show the certificate",
+        "log-issuer-unprinted", lambda f: f.untrusted, V.INCONCLUSIVE, C.LIKELY,
+        "Windows does not trust the issuer, and the log does not show who that is",
+    ),
+    LogRule(
+        "log-without-details", lambda f: f.tls or f.means == "see-flags", V.INCONCLUSIVE, C.LIKELY,
+        "TLS failed, and the log shows neither the certificate nor why",
     ),
     # The network, as the code of Windows or a status of HTTP says it.
     _means("log-portal", "portal", V.CAPTIVE_PORTAL, C.WEAK, "a redirect, or a network that wants a sign-in first"),
@@ -170,6 +179,10 @@ LOG_RULES: tuple[LogRule, ...] = (
     _means("log-proxy-upstream", "proxy-upstream", V.UNREACHABLE, C.LIKELY, "the proxy could not reach the host"),
     _means("log-proxy-tls", "proxy-tls", V.UNREACHABLE, C.LIKELY, "no TLS session with the proxy itself"),
     _means("log-proxy-script", "proxy-script", V.UNREACHABLE, C.LIKELY, "the proxy script gives no answer"),
+    LogRule(
+        "log-proxy-down", lambda f: f.proxied and f.means in ("tcp", "refused", "no-route", "timeout", "reset"),
+        V.UNREACHABLE, C.LIKELY, "the proxy of the machine or its network does not answer",
+    ),
     _means("log-dns", "dns", V.UNREACHABLE, C.LIKELY, "the name does not resolve"),
     _means("log-tcp", "tcp", V.UNREACHABLE, C.LIKELY, "no connection, for whatever reason"),
     _means("log-refused", "refused", V.UNREACHABLE, C.LIKELY, "the connection was refused"),

@@ -9,7 +9,7 @@ from tlsinspect.judge.advice import ASKS, asked
 from tlsinspect.judge.logs.commands import profile_hosts
 from tlsinspect.judge.logs.words import counted, destinations, in_period, issuer, moment, place, tools
 from tlsinspect.judge.words import Value, fill, wording
-from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
+from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST, place_of
 from tlsinspect.model import LogGroup, LogReport
 from tlsinspect.tallies import OTHERS
 
@@ -19,8 +19,10 @@ MOST_TOLD = 20  # groups; the report has them all
 def ticket(report: LogReport) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
     told = [group for group in report.groups if group.assessment.endpoint.host != OTHERS]
-    asks = {ask: [group for group in told if asked(group.assessment) == ask] for ask in ASKS}
+    here = [group for group in told if asked(group.assessment) == "exempt" and _is_here(group)]
+    asks = {ask: [each for each in told if asked(each.assessment) == ask and each not in here] for ask in ASKS}
     sentences = [s for ask, groups in asks.items() if groups for s in _section(ask, groups)]
+    sentences += [s for group in here[:MOST_TOLD] for s in _done_there(group)]
     local = [each.sentence for each in report.conclusions if each.code == "log-intercepted-here"]
     return "\n".join([_opening(report), *local, *sentences]) if sentences else ""
 
@@ -44,6 +46,17 @@ def _section(ask: str, groups: Sequence[LogGroup]) -> Iterator[str]:
     yield fill(wording()["ticket"][ask], {"places": _places(groups)})
 
 
+def _is_here(group: LogGroup) -> bool:
+    """Whether it is a program of that machine that intercepts: nobody else can exempt anything."""
+    said = (seen.logged for seen in group.assessment.observations if seen.logged is not None)
+    return next((place_of(each.address) for each in said if each.address is not None), "unknown") == "here"
+
+
+def _done_there(group: LogGroup) -> Iterator[str]:
+    yield _said(group)
+    yield fill(wording()["ticket"]["log"]["here"], {"remedy": group.assessment.remedy})
+
+
 def _said(group: LogGroup) -> str:
     a, words = group.assessment, wording()["ticket"]["log"]
     ends = destinations(group)
@@ -51,7 +64,7 @@ def _said(group: LogGroup) -> str:
         "count": counted(group.count, "time"),
         "period": in_period(group.first, group.last),
         "issuer": issuer(a),
-        "product": f" ({a.confidence} {a.attribution.name})" if a.attribution else "",
+        "product": f" ({a.attribution.confidence} {a.attribution.name})" if a.attribution else "",
         "host": place(a.endpoint.host),
         "explanation": a.explanation,
         "where": fill(words["where"], {"destinations": ends}) if ends else "",
