@@ -28,7 +28,7 @@ from tests.loggen import (
     retried,
     threads,
 )
-from tlsinspect.logs.assemble import Assembler, Failure, Origin
+from tlsinspect.logs.assemble import Assembler, Origin, Tries
 from tlsinspect.logs.grammar import head as read_head
 from tlsinspect.logs.products import product_of
 from tlsinspect.model import Logged, LogKind
@@ -36,7 +36,7 @@ from tlsinspect.model import Logged, LogKind
 KINDS = tuple(LogKind)
 
 
-def failures(lines: Iterable[str], origin: Origin | None = None) -> list[Failure]:
+def failures(lines: Iterable[str], origin: Origin | None = None) -> list[Tries]:
     assembler = Assembler(origin or Origin(""))
     found = [each for number, line in enumerate(lines, 1) for each in assembler.feed(number, line)]
     return [*found, *assembler.flush()]

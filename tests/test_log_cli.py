@@ -295,10 +295,6 @@ def test_on_windows_the_tools_own_folders_are_read(monkeypatch: pytest.MonkeyPat
         command._own_folders()
 
 
-def test_the_environment_of_these_tests_names_no_folder_of_windows() -> None:
-    assert "LOCALAPPDATA" not in environment()
-
-
 def test_nothing_that_is_read_is_written_over(trace: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text("schema_version = 1\n", encoding="utf-8")

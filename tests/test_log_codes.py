@@ -13,7 +13,7 @@ from tlsinspect.logs import codes
 from tlsinspect.logs.codes import Means
 
 TABLES: dict[str, Any] = tomllib.loads(files("tlsinspect.logs").joinpath("codes.toml").read_text(encoding="utf-8"))
-NAMES = ("status", "flag", "api", "error", "http")
+NAMES = ("flag", "api", "error", "http")
 HRESULT = 0x80070000
 ANY = st.one_of(st.integers(), st.integers(-(2**33), 2**33), st.sampled_from((10**5000, -(10**5000))))
 
@@ -59,7 +59,7 @@ def test_the_head_of_the_table_tells_every_meaning() -> None:
 
 
 def test_bits_are_single() -> None:
-    assert all(row["value"].bit_count() == 1 for table in ("flag", "status") for row in rows(table))
+    assert all(row["value"].bit_count() == 1 for table in ("flag",) for row in rows(table))
 
 
 @pytest.mark.parametrize("row", [row for row in ERRORS if row["value"] < 0x10000], ids=lambda row: row["name"])
@@ -151,7 +151,7 @@ def test_any_number_has_an_answer(value: int) -> None:
     assert sum(flag.value for flag in found) == (value if 0 < value < 2**32 else 0)
     error = codes.error(value)
     assert error is None or error.value in {value % 2**32, value % 2**16}
-    for text in (codes.api(value), codes.status(value)):
+    for text in (codes.api(value),):
         assert len(text) < 100
         assert bool(text) or not 0 <= value < 2**32
     for proxy in (False, True):
@@ -159,11 +159,9 @@ def test_any_number_has_an_answer(value: int) -> None:
         assert answer is None or answer.value == value
 
 
-def test_calls_and_statuses() -> None:
+def test_calls() -> None:
     assert codes.api(5) == "WinHttpSendRequest"
     assert codes.api(99) == "API 99"
-    assert codes.status(0x00010000) == "WINHTTP_CALLBACK_STATUS_SECURE_FAILURE"
-    assert codes.status(0x2000) == "0x00002000"  # there is none
 
 
 def test_what_a_server_says_counts_only_on_the_way_through_a_proxy() -> None:

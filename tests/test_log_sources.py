@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tlsinspect.errors import UsageError
 from tlsinspect.logs import needles
-from tlsinspect.logs.blocks import BLOCK, MAX_LINE, Lines, Told, blocks
+from tlsinspect.logs.blocks import MAX_LINE, Lines, Told, blocks
 from tlsinspect.logs.sources import Source, find
 
 TEXT = "".join(f"line {n}, é and 字\r\n" for n in range(5000))
@@ -215,6 +215,7 @@ def test_a_file_that_cannot_be_read_any_further() -> None:
     assert told.problem == "cannot be read to its end (Input/output error)"
 
 
+@pytest.mark.slow
 def test_a_bomb_is_read_in_little_memory() -> None:
     """300 MB of zeros without an end of a line, packed to 300 kB, are one line."""
     import tracemalloc
@@ -266,7 +267,3 @@ def test_both_ways_of_looking_find_the_same(parts: list[bytes]) -> None:
 
 def test_the_quick_way_is_the_one_that_is_tested() -> None:
     assert needles._search() is not needles.by_expression
-
-
-def test_a_block_fits_what_is_had_cheaply() -> None:
-    assert BLOCK < 256 * 1024

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.judge.logs.assess import assess_log
-from tlsinspect.logs.assemble import Failure
+from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.reading import Readable, Reader
 from tlsinspect.logs.sources import find
@@ -41,7 +41,7 @@ class Reading:
         """What was begun when the reading was interrupted."""
         return self._assessed(self._reader.rest())
 
-    def _assessed(self, failures: Iterator[Failure]) -> Iterator[Assessment]:
+    def _assessed(self, failures: Iterator[Tries]) -> Iterator[Assessment]:
         return (assess_log(failure, self._trust) for failure in failures if self._is_wanted(failure[0].time))
 
     def _is_wanted(self, time: datetime) -> bool:

@@ -24,7 +24,7 @@ RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
 ECHO = timedelta(minutes=1)  # how long callers go on to repeat a code, and a thread may take to tell of a failure
 LONGEST_MESSAGE = 300
 
-Failure = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
+Tries = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
 _Key = tuple[LogKind, str]
 _COMPLAINTS = {"E", "W", "F", "ERROR", "WARNING", "FATAL"}  # levels
 
@@ -89,7 +89,7 @@ class Assembler:
         """Whether the next line counts, whatever it is."""
         return bool(self._open)
 
-    def feed(self, number: int, text: str) -> Iterator[Failure]:
+    def feed(self, number: int, text: str) -> Iterator[Tries]:
         """The failures that are complete with this line, which ends without its line break."""
         line = dated(text)
         if line is None:
@@ -117,12 +117,12 @@ class Assembler:
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
 
-    def settle(self) -> Iterator[Failure]:
+    def settle(self) -> Iterator[Tries]:
         """What is being told, where nothing more was written for a while."""
         for key in list(self._open):
             yield from self._closed(key)
 
-    def flush(self) -> Iterator[Failure]:
+    def flush(self) -> Iterator[Tries]:
         """What is open when nothing more comes."""
         yield from self.settle()
         for logged in self._waiting.values():
@@ -132,7 +132,7 @@ class Assembler:
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
-    def _old(self, number: int, line: Line) -> Iterator[Failure]:
+    def _old(self, number: int, line: Line) -> Iterator[Tries]:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
             limit = APART if key == (line.kind, line.thread) else ECHO
@@ -211,7 +211,7 @@ class Assembler:
 
     # -- failures -----------------------------------------------------------------------------------------------------
 
-    def _closed(self, key: _Key) -> Iterator[Failure]:
+    def _closed(self, key: _Key) -> Iterator[Tries]:
         """The failure a thread was telling; one that is to be tried again waits for what becomes of that."""
         logged = self._open.pop(key).finished()
         if _says_nothing(logged):

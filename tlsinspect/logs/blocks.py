@@ -16,6 +16,7 @@ from tlsinspect.text import printable
 
 BLOCK = 128 * 1024  # octets: what is larger is had from the system anew each time, and four times as dear
 MAX_LINE = 64 * 1024  # octets; what a line has beyond them is dropped
+_ENOUGH = 4  # octets, to tell an encoding
 _GZIP = b"\x1f\x8b"
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -101,20 +102,42 @@ def _until_damage(member: "zlib._Decompress", octets: bytes) -> bytes:
 
 
 def _decoded(chunks: Iterator[bytes], told: Told) -> Iterator[bytes]:
-    """UTF-16 becomes UTF-8; everything else stays."""
-    first = _at_least(chunks, 4)
-    told.encoding, mark = encoding_of(first)
-    rest = _and_then(first[mark:], chunks)
-    if told.encoding == "utf-8":
-        yield from rest
-        return
-    decoder = codecs.getincrementaldecoder(told.encoding)("replace")
-    for chunk in rest:
-        yield decoder.decode(chunk).encode(errors="replace")
-    yield decoder.decode(b"", final=True).encode(errors="replace")
+    decoder = Decoder(told)
+    for chunk in chunks:
+        yield decoder.feed(chunk)
+    yield decoder.flush()
 
 
-def encoding_of(first: bytes) -> tuple[str, int]:
+class Decoder:
+    """Fed with octets, gives them back: UTF-16 as UTF-8, everything else as it is. The first octets tell which."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._first = b""  # as long as they are too few
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        if not self._told.encoding:
+            self._first += chunk
+            return self._begin() if len(self._first) >= _ENOUGH else b""
+        return self._decode(chunk)
+
+    def flush(self) -> bytes:
+        """What is left when nothing more comes."""
+        return (b"" if self._told.encoding else self._begin()) + self._decode(b"", final=True)
+
+    def _begin(self) -> bytes:
+        self._told.encoding, mark = _encoding(self._first)
+        if self._told.encoding != "utf-8":
+            self._decoder = codecs.getincrementaldecoder(self._told.encoding)("replace")
+        first, self._first = self._first[mark:], b""
+        return self._decode(first)
+
+    def _decode(self, chunk: bytes, *, final: bool = False) -> bytes:
+        return chunk if self._decoder is None else self._decoder.decode(chunk, final).encode(errors="replace")
+
+
+def _encoding(first: bytes) -> tuple[str, int]:
     """What the first octets tell, and how many of them are a mark that says so."""
     for bom, encoding in _BOMS:
         if first.startswith(bom):

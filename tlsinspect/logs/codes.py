@@ -95,11 +95,6 @@ def api(number: int) -> str:
     return _names("api", "function").get(number) or (f"API {number}" if 0 <= number < _DWORD else "")
 
 
-def status(value: int) -> str:
-    """The name of one of WINHTTP_CALLBACK_STATUS_*; the number in hexadecimal where it has none."""
-    return _names("status", "name").get(value) or (_hex(value) if 0 <= value < _DWORD else "")
-
-
 def http_status(number: int, *, proxy: bool) -> Code | None:
     """What a status of HTTP says of the way to the server: several do only where a `proxy` is spoken of."""
     found = _http().get(number)

@@ -5,7 +5,6 @@ renamed goes on where it was left, as far as the names that were given still mea
 another log. Tools write a new file for each process, so that folders and patterns are looked through again too.
 """
 
-import codecs
 import contextlib
 import os
 import time
@@ -17,8 +16,8 @@ from pathlib import Path
 
 from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
-from tlsinspect.logs.assemble import RETRIED, Assembler, Failure, Origin
-from tlsinspect.logs.blocks import BLOCK, Lines, encoding_of
+from tlsinspect.logs.assemble import RETRIED, Assembler, Origin, Tries
+from tlsinspect.logs.blocks import BLOCK, Decoder, Lines
 from tlsinspect.logs.reading import BeingRead, Reader, read_block
 from tlsinspect.logs.sources import STDIN, Source, find
 from tlsinspect.model import LogFile
@@ -29,7 +28,6 @@ LOOK_AROUND = 5.0  # from one search for new files to the next
 MOST_LEFT = 1000  # logs that are gone and of which it is said what they were
 BEGIN = 512  # octets that are compared
 SETTLED = timedelta(seconds=3)  # without a new line, after which a failure that is being told is told as it is
-_FIRST = 4  # octets by which an encoding is told
 Identity = object  # what tells a file from all others, whatever it is called
 
 
@@ -41,12 +39,14 @@ class _Followed:
     assembler: Assembler
     position: int = 0  # octets read
     lines: Lines = field(default_factory=Lines)
-    decoder: codecs.IncrementalDecoder | None = None
-    first: bytes = b""  # as long as they are too few to tell the encoding
+    decoder: Decoder = field(init=False)
     begin: bytes = b""  # of the file: what it is told by, for systems give the number of a file that is gone again
     written: int = 0  # when it was last, by its file system
     told: float = 0.0  # when it last grew
     waiting: bool = False  # whether something may be open since then
+
+    def __post_init__(self) -> None:
+        self.decoder = Decoder(self.reading.told)
 
     def is_another(self, name: str, status: os.stat_result) -> bool:
         """Whether a file that was written to since is no longer the one that was read."""
@@ -55,37 +55,25 @@ class _Followed:
             return False
         return status.st_size < self.position or _read(name, 0, len(self.begin)) != self.begin
 
-    def feed(self, chunk: bytes) -> Iterator[Failure]:
+    def feed(self, chunk: bytes) -> Iterator[Tries]:
         """The failures that are complete with these octets."""
         self.told, self.waiting = time.monotonic(), True
         self.position += len(chunk)
         self.begin += chunk[: BEGIN - len(self.begin)]
         self.reading.told.on_disk = self.reading.told.octets = self.position
-        block = self.lines.feed(self._decoded(chunk))
+        block = self.lines.feed(self.decoder.feed(chunk))
         if block:
             yield from read_block(block, self.reading, self.assembler)
             self.reading.see_end()
             self.reading.end = b""  # of thousands of files only few grow
 
-    def rest(self) -> Iterator[Failure]:
+    def rest(self) -> Iterator[Tries]:
         """What is begun, the last line that lacks its end included."""
-        last = self.lines.flush()
+        last = self.lines.feed(self.decoder.flush()) + self.lines.flush()
         if last:
             yield from read_block(last, self.reading, self.assembler)
             self.reading.see_end()
         yield from self.assembler.flush()
-
-    def _decoded(self, chunk: bytes) -> bytes:
-        told = self.reading.told
-        if not told.encoding:
-            self.first += chunk
-            if len(self.first) < _FIRST:
-                return b""
-            told.encoding, mark = encoding_of(self.first)
-            chunk, self.first = self.first[mark:], b""
-            if told.encoding != "utf-8":
-                self.decoder = codecs.getincrementaldecoder(told.encoding)("replace")
-        return chunk if self.decoder is None else self.decoder.decode(chunk).encode(errors="replace")
 
 
 class Follower:
@@ -107,7 +95,7 @@ class Follower:
         followed = (each.reading.file() for each in self._followed.values())
         return (*self._packed.files, *self._left, *followed)
 
-    def __iter__(self) -> Iterator[Failure]:
+    def __iter__(self) -> Iterator[Tries]:
         yield from self._packed
         while True:
             for source in self._sources:
@@ -116,7 +104,7 @@ class Follower:
             time.sleep(LOOK)
             yield from self._look_around()
 
-    def _look_around(self) -> Iterator[Failure]:
+    def _look_around(self) -> Iterator[Tries]:
         """What the names mean by now. A log that none of them means any more is gone; one that was renamed is not."""
         if time.monotonic() - self._looked < LOOK_AROUND:
             return
@@ -133,7 +121,7 @@ class Follower:
             with contextlib.suppress(OSError, ValueError):  # renamed this moment, perhaps: it is found at the next look
                 yield _identity(source.name, os.stat(source.name))
 
-    def _grown(self, source: Source) -> Iterator[Failure]:
+    def _grown(self, source: Source) -> Iterator[Tries]:
         """What a file has more than when it was last looked at."""
         try:
             status = os.stat(source.name)
@@ -155,7 +143,7 @@ class Follower:
             if known is not None:
                 known.reading.told.problem = printable(f"cannot be read to its end ({reason_of(error)})")
 
-    def _silent(self) -> Iterator[Failure]:
+    def _silent(self) -> Iterator[Tries]:
         """What was begun in files in which nothing was written for so long that nothing more belongs to it."""
         for followed in self._followed.values():
             silence = timedelta(seconds=time.monotonic() - followed.told)
@@ -165,12 +153,12 @@ class Follower:
             elif followed.waiting and silence > SETTLED:
                 yield from followed.reading.counted(followed.assembler.settle())
 
-    def _leave(self, identity: Identity) -> Iterator[Failure]:
+    def _leave(self, identity: Identity) -> Iterator[Tries]:
         followed = self._followed.pop(identity)
         yield from followed.reading.counted(followed.rest())
         self._left.append(followed.reading.file())
 
-    def rest(self) -> Iterator[Failure]:
+    def rest(self) -> Iterator[Tries]:
         """What was begun when nobody wants to wait any longer."""
         for followed in self._followed.values():
             yield from followed.reading.counted(followed.rest())

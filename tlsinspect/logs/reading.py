@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from tlsinspect.files import reason_of
-from tlsinspect.logs.assemble import Assembler, Failure, Origin
+from tlsinspect.logs.assemble import Assembler, Origin, Tries
 from tlsinspect.logs.blocks import Told, blocks
 from tlsinspect.logs.grammar import dated, head
 from tlsinspect.logs.needles import ends, hits, line_count
@@ -90,7 +90,7 @@ class BeingRead:
                 self.kinds.add(found.kind)
                 return
 
-    def counted(self, failures: Iterator[Failure]) -> Iterator[Failure]:
+    def counted(self, failures: Iterator[Tries]) -> Iterator[Tries]:
         """The same failures, counted."""
         for failure in failures:
             self.failures += 1
@@ -138,7 +138,7 @@ class Reader:
         now = self._current
         return (*self._done, *([now.file()] if now is not None else []))
 
-    def __iter__(self) -> Iterator[Failure]:
+    def __iter__(self) -> Iterator[Tries]:
         family = ""
         for source in self._sources:
             if source.family != family:
@@ -148,7 +148,7 @@ class Reader:
         yield from self.rest()
         self._finish()
 
-    def rest(self) -> Iterator[Failure]:
+    def rest(self) -> Iterator[Tries]:
         """What is begun and will not be told any further."""
         rest = self._assembler.flush()
         return rest if self._current is None else self._current.counted(rest)
@@ -158,7 +158,7 @@ class Reader:
             self._done.append(self._current.file())
             self._current = None
 
-    def _file(self, source: Readable) -> Iterator[Failure]:
+    def _file(self, source: Readable) -> Iterator[Tries]:
         self._finish()
         reading = self._current = BeingRead(source.name)
         try:
@@ -173,7 +173,7 @@ class Reader:
         reading.see_end()
 
 
-def read_block(block: bytes, reading: BeingRead, assembler: Assembler) -> Iterator[Failure]:
+def read_block(block: bytes, reading: BeingRead, assembler: Assembler) -> Iterator[Tries]:
     """The failures that are complete with this block."""
     number = reading.lines + 1
     reading.add(block)

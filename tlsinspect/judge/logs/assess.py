@@ -16,14 +16,14 @@ from tlsinspect.judge.logs.findings import findings, short_name
 from tlsinspect.judge.logs.rules import decide_log
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import day, explanation, finding
-from tlsinspect.logs.assemble import Failure
+from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.codes import error, http_status
 from tlsinspect.logs.observed import UNKNOWN_HOST, hosts_in, observed
 from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding, Logged
 from tlsinspect.trust import Trust
 
 
-def assess_log(failure: Failure, trust: Trust) -> Assessment:
+def assess_log(failure: Tries, trust: Trust) -> Assessment:
     """A failure that a log tells, of one try or of one through a proxy and the direct one that followed."""
     tries = [_assessed(read(logged, trust), trust) for logged in failure]
     worst = min(tries, key=lambda a: WORST_FIRST.index(a.verdict))
@@ -31,7 +31,7 @@ def assess_log(failure: Failure, trust: Trust) -> Assessment:
     return replace(worst, findings=found, observations=tuple(a.observations[0] for a in tries))
 
 
-def _story(failure: Failure, tries: Sequence[Assessment]) -> Iterator[Finding]:
+def _story(failure: Tries, tries: Sequence[Assessment]) -> Iterator[Finding]:
     """The try through a proxy and the direct one after it."""
     first = failure[0]
     if not first.retry:
