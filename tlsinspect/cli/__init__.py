@@ -215,7 +215,11 @@ def _log(commands: Commands) -> None:
     )
     p.add_argument("--since", metavar="TIME", help="leave out earlier failures")
     p.add_argument("--until", metavar="TIME", help="leave out later failures")
-    p.add_argument("--follow", action="store_true", help="go on reading, and show each failure as it is written")
+    p.add_argument(
+        "--follow",
+        action="store_true",
+        help="go on reading, new files of a folder too, and show each failure as it is written",
+    )
     _output(p, ("table", "json", "jsonl", "ticket"))
     _verbose(p)
     _redact_option(p)
