@@ -12,9 +12,9 @@ from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
     LOOK,
-    REDACTED,
     advice_lines,
     all_findings,
+    closing,
     interceptor,
     is_ascii,
     labelled,
@@ -54,7 +54,7 @@ def render(report: LogReport, console: Console, *, verbose: bool = False) -> Non
         console.print(Text("What to do next, on that machine, for proof:", style="bold"))
     for command in report.commands:
         console.print(Text(f"  {command}"), soft_wrap=True)  # in one piece: it is to be copied
-    console.print(Group(*_ending(report, verbose)), soft_wrap=False)
+    console.print(Group(*closing(report, verbose)), soft_wrap=False)
 
 
 def failure_line(assessment: Assessment, console: Console) -> None:
@@ -212,16 +212,3 @@ def _conclusions(report: LogReport) -> Iterator[Text]:
         yield Text(conclusion.sentence, style="bold" if strong else "")
     if not report.files:
         yield Text("Nothing was read.", style="bold")
-
-
-def _ending(report: LogReport, verbose: bool) -> Iterator[Text]:
-    if report.trust.stand_in:
-        yield Text(f"Judged by the names of {printable(report.trust.name)}, not of Google's roots.", style="yellow")
-    yield Text(report.note, style="dim")
-    if report.redacted:
-        yield Text(REDACTED, style="dim")
-    if report.ticket and verbose:
-        yield Text("\nFor the ticket:", style="bold")
-        yield Text(report.ticket)
-    elif report.ticket:
-        yield Text("What to write to whoever runs the network: --format ticket", style="dim")

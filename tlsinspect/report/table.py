@@ -14,6 +14,7 @@ from tlsinspect.model import (
     Assessment,
     Confidence,
     Finding,
+    LogReport,
     Reach,
     Reachability,
     Report,
@@ -290,6 +291,11 @@ def _ending(report: Report, verbose: bool) -> Iterator[RenderableType]:
         stand_in = ", judged by the stand-in you named" if report.trust.stand_in else ""
         yield Text(f"Every host is reached untouched{stand_in}.", style="bold")
     yield from advice_lines(report.advice, verbose)
+    yield from closing(report, verbose)
+
+
+def closing(report: Report | LogReport, verbose: bool) -> Iterator[Text]:
+    """By what it was judged, what it rests on, and the ticket."""
     if report.trust.stand_in:
         yield Text(f"Judged against {printable(report.trust.name)}, not against Google's roots.", style="yellow")
     yield Text(report.note, style="dim")
