@@ -185,6 +185,18 @@ def test_a_famous_value_among_others_makes_nobody_google(added: str, certificate
         assert found.verdict is Verdict.INTERCEPTED
 
 
+def test_a_line_that_is_missing_or_too_many_makes_no_interceptor_of_google() -> None:
+    """Nothing tells that a line is missing where the others are in order."""
+    for issuer in (GOOGLE.issuer[:2], GOOGLE.issuer[1:], (*GOOGLE.issuer, "mail.acme.example")):
+        found = only(Incident(at(0), flags=0x1, certificate=replace(GOOGLE, issuer=issuer)))
+        assert found.verdict is Verdict.INCONCLUSIVE
+    lines = list(log([Incident(at(0), flags=0x9, certificate=GOOGLE)]).lines)
+    other = "2026-03-02T09:00:00.000+00:00 2b2b A:Sync gsync32!Sync::Run @ 12 ()> Subject of message:"
+    lines[lines.index("-------------") : lines.index("-------------")] = [other, "Zscaler Root CA"]
+    (found,) = of_text("\n".join(lines))
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
 def test_a_portal_s_name_beside_google_s_hides_nobody() -> None:
     both = replace(NOBODY, subject=("securelogin.arubanetworks.com", "*.google.com"))
     assert only(Incident(at(0), flags=0x9, certificate=both)).verdict is Verdict.INTERCEPTED

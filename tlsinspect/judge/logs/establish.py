@@ -4,7 +4,7 @@ Pure, and nothing is more than a hint: a name in a log can be typed by anybody, 
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -53,6 +53,8 @@ class Read:
 def read(logged: Logged, trust: Trust) -> Read:
     raised, code, dates = flags(logged.flags or 0), code_of(logged), _dates(logged)
     issuer = _issuer(logged.issuer, trust) if logged.whole else "unknown"
+    if logged.mixed and issuer == "claimed":  # lines of another thread among Google's own
+        logged, issuer = replace(logged, whole=False), "unknown"
     product = _product(logged, issuer, trust)
     complaints = {flag.means for flag in raised} | ({code.means} if code is not None else set())
     facts = LogFacts(
@@ -89,6 +91,8 @@ def _issuer(values: tuple[str, ...], trust: Trust) -> IssuerFact:
     # Country, organisation, name: whoever makes an authority may add a value that is somebody else's.
     if values in google or (len(values) == 3 and values[0] == "US" and values[1] in _GOOGLE):
         return "google"
+    if any(value in _GOOGLE for value in values):
+        return "claimed"
     return "public" if len(values) <= 4 and any(v.casefold() in public for v in values[:2]) else "other"
 
 
@@ -128,7 +132,7 @@ def _product(logged: Logged, issuer: IssuerFact, trust: Trust) -> Attribution | 
     included; where lines are missing a name may be anything."""
     if not logged.whole or issuer == "google":
         return None
-    return named(logged.issuer, trust) or (named(logged.subject, trust) if issuer == "other" else None)
+    return named(logged.issuer, trust) or (named(logged.subject, trust) if issuer in ("other", "claimed") else None)
 
 
 def _product_fact(product: Attribution | None) -> ProductFact:

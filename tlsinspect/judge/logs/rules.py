@@ -20,7 +20,8 @@ from tlsinspect.logs.observed import PlaceFact
 from tlsinspect.model import Confidence, Verdict
 
 CertificateFact = Literal["whole", "damaged", "none"]
-IssuerFact = Literal["google", "public", "other", "unknown"]  # by the names that are printed
+# By the names that are printed; claimed: an organisation of Google's among others, as where a line is missing.
+IssuerFact = Literal["google", "public", "claimed", "other", "unknown"]
 SubjectFact = Literal["google", "other", "none"]  # a name of Google's, of somebody else's, or no host
 ProductFact = Literal["", "named", "vaguely-named", "portal"]  # by the catalogue of interceptors
 DatesFact = Literal["inside", "near", "far", "unknown"]  # of the log's clock: up to 28 days outside, or more
@@ -47,6 +48,11 @@ class LogFacts:
     revocation: bool = False  # it could not be learnt
     tls: bool = False  # a failure of TLS, of whatever kind
     means: str = ""  # the category of the code, see logs/codes.toml
+
+    @property
+    def stranger(self) -> bool:
+        """Issued by nobody whose name is known as it stands there."""
+        return self.issuer in ("other", "claimed")
 
     @property
     def google(self) -> bool:
@@ -102,16 +108,16 @@ LOG_RULES: tuple[LogRule, ...] = (
     # By whom? An honest proxy of this machine hands Google's own certificate on.
     LogRule(
         "log-local-interceptor",
-        lambda f: f.untrusted and f.issuer == "other" and f.subject == "google" and f.place in ("here", "private"),
+        lambda f: f.untrusted and f.stranger and f.subject == "google" and f.place in ("here", "private"),
         V.INTERCEPTED, C.LIKELY,
         "Windows does not trust the issuer, who is not Google, and the connection ends on this machine or nearby",
     ),
     LogRule(
-        "log-untrusted-issuer", lambda f: f.untrusted and f.issuer == "other" and f.subject == "google",
+        "log-untrusted-issuer", lambda f: f.untrusted and f.stranger and f.subject == "google",
         V.INTERCEPTED, C.LIKELY, "Windows does not trust the issuer, who is not Google, of a certificate for Google",
     ),
     LogRule(
-        "log-untrusted-unnamed", lambda f: f.untrusted and f.issuer == "other", V.INTERCEPTED, C.WEAK,
+        "log-untrusted-unnamed", lambda f: f.untrusted and f.stranger, V.INTERCEPTED, C.WEAK,
         "Windows does not trust the issuer, who is not Google; the certificate names no host",
     ),
     LogRule(
