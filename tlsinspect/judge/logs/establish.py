@@ -4,7 +4,7 @@ Pure, and nothing is more than a hint: a name in a log can be typed by anybody, 
 """
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -53,15 +53,17 @@ class Read:
 def read(logged: Logged, trust: Trust) -> Read:
     raised, code, dates = flags(logged.flags or 0), code_of(logged), _dates(logged)
     issuer = _issuer(logged.issuer, trust) if logged.whole else "unknown"
-    if logged.mixed and issuer == "claimed":  # lines of another thread among Google's own
-        logged, issuer = replace(logged, whole=False), "unknown"
+    # Among Google's own lines may be some of another thread.
+    whole = logged.whole and not (logged.mixed and issuer == "claimed")
+    if not whole:
+        issuer = "unknown"
     product = _product(logged, issuer, trust)
     complaints = {flag.means for flag in raised} | ({code.means} if code is not None else set())
     facts = LogFacts(
-        certificate="whole" if logged.whole else "damaged" if _has_certificate(logged) else "none",
+        certificate="whole" if whole else "damaged" if _has_certificate(logged) else "none",
         product=_product_fact(product),
         issuer=issuer,
-        subject=_subject(logged, trust) if logged.whole else "none",
+        subject=_subject(logged, trust) if whole else "none",
         dates=dates.fact,
         place=place_of(logged.address),
         proxied=route_of(logged).proxy is not None,
@@ -130,7 +132,7 @@ def named(values: tuple[str, ...], trust: Trust) -> Attribution | None:
 def _product(logged: Logged, issuer: IssuerFact, trust: Trust) -> Attribution | None:
     """A row of the catalogue that fits a name. What a known authority issued may be anybody's, products' makers
     included; where lines are missing a name may be anything."""
-    if not logged.whole or issuer == "google":
+    if issuer in ("google", "unknown"):
         return None
     return named(logged.issuer, trust) or (named(logged.subject, trust) if issuer in ("other", "claimed") else None)
 
