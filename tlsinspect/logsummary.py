@@ -15,7 +15,7 @@ from tlsinspect.judge.logs.advice import advised
 from tlsinspect.judge.logs.commands import commands
 from tlsinspect.judge.logs.conclude import conclusions
 from tlsinspect.judge.logs.ticket import ticket
-from tlsinspect.judge.logs.words import others, unprinted
+from tlsinspect.judge.logs.words import logged_of, others, unprinted
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import place_of
@@ -65,7 +65,7 @@ class Summing:
 
     def add(self, assessment: Assessment) -> None:
         said = logged_of(assessment)
-        product, time = next((each.product for each in said if each.product), ""), _time(said)
+        product, time = next((each.product for each in said if each.product), ""), said[0].time if said else None
         where = destination(assessment)
         self._failures += 1
         self._verdicts.add(str(assessment.verdict))
@@ -129,11 +129,6 @@ class Summing:
         return sorted(found, key=lambda group: (WORST_FIRST.index(group.assessment.verdict), -group.count))
 
 
-def logged_of(assessment: Assessment) -> tuple[Logged, ...]:
-    """What the log says, try by try."""
-    return tuple(seen.logged for seen in assessment.observations if seen.logged is not None)
-
-
 def destination(a: Assessment) -> str:
     """Where the try went that decided, or else another that says so: address and port."""
     tries = sorted(a.observations, key=lambda seen: seen.route != a.route)
@@ -141,10 +136,6 @@ def destination(a: Assessment) -> str:
         if each.address is not None:
             return bracketed(each.address) + (f":{each.port}" if each.port is not None else "")
     return unprinted()
-
-
-def _time(said: Sequence[Logged]) -> datetime | None:
-    return next((each.time for each in said if each.time is not None), None)
 
 
 def _alike(a: Assessment, said: Sequence[Logged], product: str) -> Alike:

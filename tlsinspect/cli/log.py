@@ -18,7 +18,7 @@ from tlsinspect.logredaction import LogRedaction
 from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.products import folders
 from tlsinspect.logs.reading import Reader
-from tlsinspect.logs.sources import find
+from tlsinspect.logs.sources import Source, find
 from tlsinspect.logsummary import Summing
 from tlsinspect.model import Assessment
 from tlsinspect.report import log_status
@@ -40,13 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.follow and arguments.format not in _AT_ONCE:
         raise UsageError(f"--follow shows failures as they come: --format {' or '.join(_AT_ONCE)}")
     names = arguments.files or _own_folders()
-    read = [*(source.name for source in find(names)), arguments.interceptors, arguments.trust]
-    _check_output(arguments.output, read)
+    sources = find(names)
+    _check_output(arguments.output, [*(each.name for each in sources), arguments.interceptors, arguments.trust])
     redaction = LogRedaction(trust) if arguments.redact else None
     follower = Follower(names) if arguments.follow else None
     summing = Summing()
     with destination(arguments.output) as out:
-        with _reader(names, follower) as reader:
+        with _reader(sources, follower) as reader:
             reading = Reading(reader, trust, since=since, until=until)
             tell = _teller(arguments.format, out, redaction) if arguments.follow else None
             interrupted = _read(reading, summing, tell)
@@ -58,13 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _reader(names: Sequence[str], follower: Follower | None) -> Iterator[Reader | Follower]:
+def _reader(sources: Sequence[Source], follower: Follower | None) -> Iterator[Reader | Follower]:
     """What reads them; only what has an end shows how far it is."""
     if follower is not None:
         yield follower
         return
     with progress("reading", octets=True) as told:
-        yield Reader(find(names), told)
+        yield Reader(sources, told)
 
 
 def _read(reading: Reading, summing: Summing, tell: Callable[[Assessment], None] | None) -> bool:

@@ -95,13 +95,18 @@ def _signer(decision: Decision, established: Established, words: Mapping[str, st
 
 
 def _product(suspects: Suspects, words: Mapping[str, str]) -> Iterator[Finding]:
-    named, shaped = suspects.named, suspects.shaped
+    shaped = suspects.shaped
+    yield from named_product(suspects.named, words)
+    if shaped is not None:
+        yield finding("fingerprint-match", {**_row_values(shaped), "product": shaped.name})
+
+
+def named_product(named: Attribution | None, words: Mapping[str, str]) -> Iterator[Finding]:
+    """That names are a product's, wherever they were read."""
     if named is not None and named.kind not in NOT_PRODUCTS:
         yield finding("interceptor-match", _row_values(named), words, severity=named.severity)
         if named.id == "gen-untrusted":
             yield finding("upstream-untrusted", {}, words)
-    if shaped is not None:
-        yield finding("fingerprint-match", {**_row_values(shaped), "product": shaped.name})
 
 
 def _row_values(product: Attribution) -> dict[str, str]:

@@ -53,6 +53,10 @@ class _Open:
         """Whether its certificate is still to come, or to come to its end."""
         return self.going_on and not self.printed.ended
 
+    def complain(self, flags: int) -> None:
+        """Windows raises these flags too."""
+        self.logged = replace(self.logged, flags=(self.logged.flags or 0) | flags)
+
     def finished(self) -> Logged:
         printed = self.printed
         return replace(
@@ -174,9 +178,10 @@ class Assembler:
         current.told = number
         logged = current.logged
         if told.status is not None:
-            current.logged = replace(logged, status=told.status, flags=(logged.flags or 0) | (told.flags or 0))
+            current.logged = replace(logged, status=told.status)
+            current.complain(told.flags or 0)
         elif told.named_flags:
-            current.logged = replace(logged, flags=(logged.flags or 0) | flag_values(told.named_flags))
+            current.complain(flag_values(told.named_flags))
         elif told.certificate:
             current.going_on = True
         elif told.address is not None:
@@ -204,8 +209,7 @@ class Assembler:
         current.told = number
         told = said(text)
         if told.named_flags and not current.printed.section:
-            flags = (current.logged.flags or 0) | flag_values(told.named_flags)
-            current.logged = replace(current.logged, flags=flags)
+            current.complain(flag_values(told.named_flags))
         else:
             current.printed.add(text)
 

@@ -143,9 +143,9 @@ def _encoding(first: bytes) -> tuple[str, int]:
         if first.startswith(bom):
             return encoding, len(bom)
     # Without a mark: every log begins with characters of ASCII, of which one octet of two is zero.
-    if len(first) >= 4 and first[1] == first[3] == 0 and first[0] and first[2]:
+    if len(first) >= _ENOUGH and first[1] == first[3] == 0 and first[0] and first[2]:
         return "utf-16-le", 0
-    if len(first) >= 4 and first[0] == first[2] == 0 and first[1] and first[3]:
+    if len(first) >= _ENOUGH and first[0] == first[2] == 0 and first[1] and first[3]:
         return "utf-16-be", 0
     return "utf-8", 0
 

@@ -5,7 +5,6 @@ renamed goes on where it was left, as far as the names that were given still mea
 another log. Tools write a new file for each process, so that folders and patterns are looked through again too.
 """
 
-import contextlib
 import os
 import time
 from collections import deque
@@ -19,7 +18,7 @@ from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import RETRIED, Assembler, Origin, Tries
 from tlsinspect.logs.blocks import BLOCK, Decoder, Lines
 from tlsinspect.logs.reading import BeingRead, Reader, read_block
-from tlsinspect.logs.sources import STDIN, Source, find
+from tlsinspect.logs.sources import STDIN, Identity, Source, find, identified, identity
 from tlsinspect.model import LogFile
 from tlsinspect.text import printable
 
@@ -28,7 +27,6 @@ LOOK_AROUND = 5.0  # from one search for new files to the next
 MOST_LEFT = 1000  # logs that are gone and of which it is said what they were
 BEGIN = 512  # octets that are compared
 SETTLED = timedelta(seconds=3)  # without a new line, after which a failure that is being told is told as it is
-Identity = object  # what tells a file from all others, whatever it is called
 
 
 @dataclass(slots=True)
@@ -110,29 +108,25 @@ class Follower:
             return
         self._looked = time.monotonic()
         try:
-            self._sources = _apart(find(self._names))[1]
+            present = identified(self._names)
         except UsageError:
-            self._sources = []  # they may come again
-        for identity in self._followed.keys() - set(self._present()):
-            yield from self._leave(identity)
-
-    def _present(self) -> Iterator[Identity]:
-        for source in self._sources:
-            with contextlib.suppress(OSError, ValueError):  # renamed this moment, perhaps: it is found at the next look
-                yield _identity(source.name, os.stat(source.name))
+            present = {}  # they may come again
+        self._sources = _apart(list(present.values()))[1]
+        for gone in self._followed.keys() - present.keys():
+            yield from self._leave(gone)
 
     def _grown(self, source: Source) -> Iterator[Tries]:
         """What a file has more than when it was last looked at."""
         try:
             status = os.stat(source.name)
-            identity = _identity(source.name, status)
-            followed = self._followed.get(identity)
+            key = identity(source.name, status)
+            followed = self._followed.get(key)
             if followed is not None and followed.is_another(source.name, status):
-                yield from self._leave(identity)
+                yield from self._leave(key)
                 followed = None
             if followed is None:
                 followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
-                self._followed[identity] = followed
+                self._followed[key] = followed
             while status.st_size > followed.position and (chunk := _read(source.name, followed.position)):
                 yield from followed.reading.counted(followed.feed(chunk))
             followed.reading.told.problem = ""
@@ -153,8 +147,8 @@ class Follower:
             elif followed.waiting and silence > SETTLED:
                 yield from followed.reading.counted(followed.assembler.settle())
 
-    def _leave(self, identity: Identity) -> Iterator[Tries]:
-        followed = self._followed.pop(identity)
+    def _leave(self, key: Identity) -> Iterator[Tries]:
+        followed = self._followed.pop(key)
         yield from followed.reading.counted(followed.rest())
         self._left.append(followed.reading.file())
 
@@ -162,11 +156,6 @@ class Follower:
         """What was begun when nobody wants to wait any longer."""
         for followed in self._followed.values():
             yield from followed.reading.counted(followed.rest())
-
-
-def _identity(name: str, status: os.stat_result) -> Identity:
-    """What stays the same of a file when its name changes; the name where a system does not tell."""
-    return (status.st_dev, status.st_ino) if status.st_ino else name
 
 
 def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:

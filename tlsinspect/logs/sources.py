@@ -18,9 +18,11 @@ from tlsinspect.logs.patterns import fitting
 MOST_FILES = 100_000
 STDIN = "-"
 # What a rotated log is called after its name: Trace.log.1, Trace.log.old, Trace.log.2.gz
-_ROTATED = re.compile(r"(?:\.(?P<number>\d{1,6})|\.(?P<old>old|bak))?(?:\.gz)?$", re.IGNORECASE)
+_ENDING = r"(?:\.(?P<number>\d{1,6})|\.(?P<old>old|bak))?(?:\.gz)?"
+_ROTATED = re.compile(rf"{_ENDING}$", re.IGNORECASE)
 # In a folder only what may be a log by its name is read: the tools keep mailboxes beside them.
-_LOG = re.compile(r".*\.(?:log|txt)(?:\.\d{1,6}|\.old|\.bak)?(?:\.gz)?", re.IGNORECASE | re.DOTALL)
+_LOG = re.compile(rf".*\.(?:log|txt){_ENDING}", re.IGNORECASE | re.DOTALL)
+Identity = object  # what tells a file from all others, whatever it is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,26 @@ class Source:
 
 def find(names: Sequence[str]) -> tuple[Source, ...]:
     """The files that `names` mean, each once, a log's rotated predecessors before it. Raises UsageError."""
-    found: dict[object, Source] = {}
+    return tuple(identified(names).values())
+
+
+def identified(names: Sequence[str]) -> dict[Identity, Source]:
+    """The same, by what tells each from all others."""
+    found: dict[Identity, Source] = {}
     for name in names:
         for source, identity in _meant(name):
             found.setdefault(identity, source)
             if len(found) > MOST_FILES:
                 raise UsageError(f"{name}: more than {MOST_FILES:,} files; name fewer")
-    return tuple(found.values())
+    return found
 
 
-def _meant(name: str) -> Iterator[tuple[Source, object]]:
+def identity(name: str, status: os.stat_result) -> Identity:
+    """What stays the same of a file when its name changes; the name where a system does not tell."""
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(name)
+
+
+def _meant(name: str) -> Iterator[tuple[Source, Identity]]:
     """Each file, and what tells it from all others."""
     if name == STDIN:
         yield Source(STDIN), STDIN
@@ -72,7 +84,7 @@ def _meant(name: str) -> Iterator[tuple[Source, object]]:
     yield from _existing(files)
 
 
-def _in_folder(name: str) -> Iterator[tuple[Source, object]]:
+def _in_folder(name: str) -> Iterator[tuple[Source, Identity]]:
     """Its logs, and the folders in it that cannot be looked into: what they hold will be missing, and is to be said."""
     closed: list[str] = []
     found: list[str] = []
@@ -87,7 +99,7 @@ def _in_folder(name: str) -> Iterator[tuple[Source, object]]:
     yield from ((Source(folder), folder) for folder in closed)
 
 
-def _existing(names: Sequence[str], *, regular: bool = False) -> Iterator[tuple[Source, object]]:
+def _existing(names: Sequence[str], *, regular: bool = False) -> Iterator[tuple[Source, Identity]]:
     """What is gone in the meantime is left out; so is, where only the `regular` count, what is no file."""
     for name in names:
         status = _status(name)
@@ -95,10 +107,8 @@ def _existing(names: Sequence[str], *, regular: bool = False) -> Iterator[tuple[
             yield _source(name, status)
 
 
-def _source(name: str, status: os.stat_result) -> tuple[Source, object]:
-    regular = S_ISREG(status.st_mode)
-    identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(name)
-    return Source(name, status.st_size if regular else None), identity
+def _source(name: str, status: os.stat_result) -> tuple[Source, Identity]:
+    return Source(name, status.st_size if S_ISREG(status.st_mode) else None), identity(name, status)
 
 
 def _status(name: str) -> os.stat_result | None:

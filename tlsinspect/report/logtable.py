@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.judge.logs.words import counted, destinations, moment, period, place, short
+from tlsinspect.judge.logs.words import counted, destinations, logged_of, moment, period, place, short
 from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
@@ -60,8 +60,7 @@ def render(report: LogReport, console: Console, *, verbose: bool = False) -> Non
 def failure_line(assessment: Assessment, console: Console) -> None:
     """One failure by itself, as it is read."""
     sign, plain_sign, colour = LOOK[assessment.verdict]
-    said = next((seen.logged for seen in assessment.observations if seen.logged is not None), None)
-    when = f"{moment(said.time)}  " if said is not None and said.time is not None else ""
+    when = "".join(f"{moment(said.time)}  " for said in logged_of(assessment)[:1])
     head = f"{plain_sign if is_ascii(console) else sign} {when}{assessment.endpoint.host}  "
     console.print(
         Text.assemble((head, colour), (f"{assessment.verdict}  ", colour), _cause(assessment)), soft_wrap=True

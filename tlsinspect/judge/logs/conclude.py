@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tlsinspect.judge.logs.words import counted, issuer, listed, moment, tools, word
+from tlsinspect.judge.logs.words import counted, issuer, listed, logged_of, moment, tools, went, word
 from tlsinspect.judge.words import finding
-from tlsinspect.logs.observed import place_of
 from tlsinspect.logs.products import products
 from tlsinspect.model import Assessment, Finding, LogGroup, LogKind, LogReport, Verdict
 from tlsinspect.tallies import OTHERS
@@ -52,8 +51,7 @@ def _place(assessment: Assessment) -> str:
     """Where its connections went. Those of a group went to the same side, but for those that are counted together."""
     if assessment.endpoint.host == OTHERS:
         return "unknown"
-    said = (seen.logged for seen in assessment.observations if seen.logged is not None)
-    return next((place_of(each.address) for each in said if each.address is not None), "unknown")
+    return went(assessment)
 
 
 def _has_maker(assessment: Assessment) -> bool:
@@ -95,7 +93,7 @@ def _old_versions(report: LogReport) -> Iterator[Finding]:
 
 
 def _versions(assessment: Assessment) -> set[str]:
-    return {seen.logged.version for seen in assessment.observations if seen.logged and seen.logged.version}
+    return {each.version for each in logged_of(assessment) if each.version}
 
 
 def _ended(report: LogReport) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tlsinspect.evidence.attribution import NOT_PRODUCTS, default_at
 from tlsinspect.evidence.clockhints import hypotheses
+from tlsinspect.judge.findings import REVERSE_ZONE, named_product
 from tlsinspect.judge.logs.establish import Read, named
 from tlsinspect.judge.logs.rules import LogRule
 from tlsinspect.judge.words import finding
@@ -14,7 +15,6 @@ from tlsinspect.model import Finding, Logged, Verdict
 from tlsinspect.trust import Trust
 
 LONGEST_LIFE = timedelta(days=398)  # of a certificate by a public authority, since September 2020
-REVERSE_ZONE = ".1e100.net"  # where Google names its addresses
 
 
 def findings(read: Read, rule: LogRule, words: dict[str, str], trust: Trust) -> Iterator[Finding]:
@@ -53,12 +53,8 @@ def _api(logged: Logged) -> str:
 
 
 def _of_product(read: Read, words: dict[str, str]) -> Iterator[Finding]:
-    product, logged = read.product, read.logged
-    if product is not None and product.kind not in NOT_PRODUCTS:
-        values = {"id": product.id, "matched": product.matched, "certainty": product.certainty, "kind": product.kind}
-        yield finding("interceptor-match", values, words, severity=product.severity)
-        if product.id == "gen-untrusted":
-            yield finding("upstream-untrusted", {}, words)
+    logged = read.logged
+    yield from named_product(read.product, words)
     if read.facts.issuer == "other" and logged.not_before is not None and logged.not_after is not None:
         life = logged.not_after - logged.not_before
         if life > LONGEST_LIFE:

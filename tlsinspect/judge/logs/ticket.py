@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from tlsinspect.judge.advice import ASKS, asked
 from tlsinspect.judge.logs.commands import profile_hosts
-from tlsinspect.judge.logs.words import counted, destinations, in_period, issuer, moment, place, tools
+from tlsinspect.judge.logs.words import counted, destinations, in_period, issuer, moment, place, tools, went
 from tlsinspect.judge.words import Value, fill, wording
-from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST, place_of
+from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
 from tlsinspect.model import LogGroup, LogReport
 from tlsinspect.tallies import OTHERS
 
@@ -19,7 +19,8 @@ MOST_TOLD = 20  # groups; the report has them all
 def ticket(report: LogReport) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
     told = [group for group in report.groups if group.assessment.endpoint.host != OTHERS]
-    here = [group for group in told if asked(group.assessment) == "exempt" and _is_here(group)]
+    # Where a program of that machine intercepts nobody else can exempt anything.
+    here = [each for each in told if asked(each.assessment) == "exempt" and went(each.assessment) == "here"]
     asks = {ask: [each for each in told if asked(each.assessment) == ask and each not in here] for ask in ASKS}
     sentences = [s for ask, groups in asks.items() if groups for s in _section(ask, groups)]
     sentences += [s for group in here[:MOST_TOLD] for s in _done_there(group)]
@@ -44,12 +45,6 @@ def _section(ask: str, groups: Sequence[LogGroup]) -> Iterator[str]:
     """What is said, then what is asked for."""
     yield from map(_said, groups[:MOST_TOLD])
     yield fill(wording()["ticket"][ask], {"places": _places(groups)})
-
-
-def _is_here(group: LogGroup) -> bool:
-    """Whether it is a program of that machine that intercepts: nobody else can exempt anything."""
-    said = (seen.logged for seen in group.assessment.observations if seen.logged is not None)
-    return next((place_of(each.address) for each in said if each.address is not None), "unknown") == "here"
 
 
 def _done_there(group: LogGroup) -> Iterator[str]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from tlsinspect.judge.words import enumerated, fill, wording
-from tlsinspect.logs.observed import UNKNOWN_HOST
+from tlsinspect.logs.observed import UNKNOWN_HOST, PlaceFact, place_of
 from tlsinspect.logs.products import products, title
-from tlsinspect.model import Assessment, LogGroup
+from tlsinspect.model import Assessment, Logged, LogGroup
 from tlsinspect.tallies import OTHERS
 from tlsinspect.text import printable
 
@@ -78,12 +78,21 @@ def place(host: str) -> str:
     return {UNKNOWN_HOST: word("some-host"), OTHERS: word("other-hosts")}.get(host, host)
 
 
+def logged_of(assessment: Assessment) -> tuple[Logged, ...]:
+    """What the log says, try by try."""
+    return tuple(seen.logged for seen in assessment.observations if seen.logged is not None)
+
+
+def went(assessment: Assessment) -> PlaceFact:
+    """Where its connections went, seen from the machine."""
+    return next((place_of(each.address) for each in logged_of(assessment) if each.address is not None), "unknown")
+
+
 def issuer(assessment: Assessment) -> str:
     """Who issued the certificate, as the log prints it; empty where it prints none."""
     if assessment.issuer_title:
         return assessment.issuer_title
-    values = (seen.logged.issuer for seen in assessment.observations if seen.logged is not None)
-    return next((", ".join(each) for each in values if each), "")
+    return next((", ".join(each.issuer) for each in logged_of(assessment) if each.issuer), "")
 
 
 def destinations(group: LogGroup) -> str:
