@@ -185,9 +185,12 @@ def test_what_was_asked_is_kept_with_who_asked(network: Network, port80: Port80,
 
 
 def test_the_address_of_a_clouds_secrets_is_there_to_be_asked(network: Network, port80: Port80) -> None:
-    script = (
-        "import socket, sys; socket.create_connection((sys.argv[1], 80), 10).sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')"
-    )
+    script = """if True:
+        import socket, sys
+        with socket.create_connection((sys.argv[1], 80), 10) as peer:
+            peer.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+            peer.recv(1)  # requests are written down before they are answered
+        """
     _python(network, script, METADATA)
     assert port80.requests("")
 
