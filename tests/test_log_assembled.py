@@ -20,6 +20,7 @@ from tests.loggen import (
     Certificate,
     Incident,
     at,
+    authorisation_line,
     examples,
     head,
     hostile,
@@ -27,6 +28,7 @@ from tests.loggen import (
     messages,
     retried,
     threads,
+    trace_line,
 )
 from tlsinspect.logs.assemble import Assembler, Origin, Tries
 from tlsinspect.logs.grammar import head as read_head
@@ -201,3 +203,95 @@ def test_what_is_kept_has_a_bound() -> None:
         held: Sequence[object] = (*assembler._open, *assembler._waiting, *assembler._told)
         assert len(held) <= 3 * 64
     assert count
+
+
+# -- clocks, callers, and lines that are somebody else's ---------------------------------------------------------------
+
+
+def test_lines_of_another_clock_end_nothing() -> None:
+    """An authorisation log has local times without a zone; in one file with a trace they lie hours from it."""
+    trace = messages(Incident(at(0), flags=0x9, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7")))
+    lines: list[str] = []
+    for message in trace:
+        lines += [*message, authorisation_line(at(-3 * 3600), "Refreshing the token.", level="INFO")]
+    assert told(lines) == list(
+        log([Incident(at(0), flags=0x9, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))]).failures
+    )
+
+
+def test_a_second_try_is_waited_for_by_its_own_clock() -> None:
+    first, second = retried(Incident(at(-3 * 3600), code=12007), Incident(at(2 - 3 * 3600), code=12002))
+    between = trace_line(at(1), "Error result 5, hr = 0x80072ee7.")
+    lines = [line for message in messages(first) for line in message]
+    lines += [between, *(line for message in messages(second) for line in message)]
+    assert sorted(len(tries) for tries in failures(lines)) == [1, 2]
+
+
+URL = "https://www.googleapis.com/calendar/v3/users/me"
+
+
+@pytest.mark.parametrize("named", ["", f" of {URL}"])
+@pytest.mark.parametrize("before_destination", [True, False])
+def test_a_caller_repeats_the_code_and_nothing_more_failed(named: str, before_destination: bool) -> None:
+    incident = Incident(at(0), flags=0x9, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))
+    lines = list(log([incident]).lines)
+    echo = trace_line(at(0.1), f"Request{named} failed, hr = 0x80072f8f", place="Calendar::Fetch", number=77)
+    lines.insert(len(lines) - before_destination, echo)
+    assert told(lines) == [incident.logged]
+
+
+def test_callers_of_two_hosts_tell_of_two_failures() -> None:
+    lines = [
+        trace_line(at(n), f"Request of https://{host}/ failed, hr = 0x80072ee7", place=f"Of::{host[:3]}")
+        for n, host in enumerate(("www.googleapis.com", "mail.google.com", "www.googleapis.com"))
+    ]
+    assert [each.host for each in told(lines)] == ["www.googleapis.com", "mail.google.com", "www.googleapis.com"]
+    # Who names no host repeats either; the second to name the first host is another statement of the same.
+    echo = trace_line(at(4), "Failed, hr = 0x80072ee7", place="Caller", number=9)
+    other = trace_line(at(5), "Request of https://mail.google.com/ failed, hr = 0x80072ee7", place="Other", number=9)
+    assert len(told([*lines, echo, other])) == 3
+
+
+def test_two_callers_after_two_calls_each_name_their_own() -> None:
+    call = "Error result 5, hr = 0x80072ee7."
+    named = "Request of https://{}/ failed, hr = 0x80072ee7"
+    lines = [
+        trace_line(at(0), call),
+        trace_line(at(1), named.format("mail.google.com"), place="Mail", number=2),
+        trace_line(at(2), named.format("mail.google.com"), place="Sync", number=3),
+        trace_line(at(3), named.format("www.googleapis.com"), place="Sync", number=4),
+        trace_line(at(4), call),
+        trace_line(at(5), named.format("mail.google.com"), place="Mail", number=2),
+    ]
+    assert [(each.api != "", each.host) for each in told(lines)] == [
+        (True, ""),
+        (False, "www.googleapis.com"),
+        (True, ""),
+    ]
+
+
+def test_two_blocks_that_are_both_open_are_mixed() -> None:
+    """Lines without a thread may be either's."""
+    fiddler, google = (
+        [list(message) for message in messages(Incident(at(0), flags=flags, certificate=certificate, thread=thread))]
+        for flags, certificate, thread in ((0x8, FIDDLER, "a1"), (0x1, GOOGLE, "b2"))
+    )
+    # The heading of one, the heading of the other, the lines of the first, and the other's are lost.
+    lines = [*fiddler[0], *google[0], fiddler[1][0], google[1][0], *fiddler[1][1:], *google[2], *google[3]]
+    found = [each for tries in failures(lines) for each in tries if each.thread == "b2"]
+    assert [(each.flags, each.mixed) for each in found] == [(0x1, True)]
+
+
+@pytest.mark.parametrize("via", ["proxy 10.0.0.1:8080", "proxy proxy.example.com:3128", "named proxy"])
+def test_the_way_of_a_try_may_be_an_address(via: str) -> None:
+    for retry in ("", "direct (without proxy)", "10.0.0.2:8080"):
+        incident = Incident(at(0), LogKind.AUTHORISATION, code=12007, via=via, retry=retry)
+        assert told(log([incident]).lines) == [incident.logged]
+
+
+@pytest.mark.parametrize("printed", ["fe80::1%12", "[fe80::1%eth0]", "fe80::1"])
+def test_where_a_connection_went_may_have_a_zone(printed: str) -> None:
+    line = trace_line(at(0), f"Network connection destination details: {printed}:8888 (PC-7)")
+    failed = trace_line(at(0), "Error result 5, hr = 0x80072ee7.")
+    (found,) = told([failed, line])
+    assert (found.address, found.port, found.name) == ("fe80::1", 8888, "PC-7")

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import ROOT, shared_seed
 from tests.loggen import FIDDLER, GOOGLE, GOOGLES_ADDRESS, NOBODY, Certificate, Incident, at, log
 from tlsinspect import Trust, read_log
+from tlsinspect.logs.observed import PlaceFact, place_of
 from tlsinspect.model import Assessment, Basis, Confidence, LogKind, Severity, Verdict
 
 HERE = ("127.0.0.1", 8888, "PC-7")
@@ -421,7 +422,9 @@ def test_callers_repeat_a_code_and_it_counts_once() -> None:
     assert len(of_text(again)) == 1  # an older version tells no more
     assert len(of_text(again * 3)) == 3
     of_another = again.replace("failed", "https://mail.google.com/ failed")
-    assert len(of_text(first + of_another)) == 2
+    assert len(of_text(first + of_another)) == 1  # the call named none
+    of_one = again.replace("failed", "https://www.googleapis.com/ failed").replace("@ 9", "@ 8")
+    assert len(of_text(first + of_one + of_another)) == 2
 
 
 def test_a_stand_in_is_said_of_each() -> None:
@@ -453,3 +456,17 @@ def test_interceptors_of_one_s_own(tmp_path: Path) -> None:
     (found,) = read_log(io.BytesIO(text), interceptors=own)
     assert found.attribution is not None
     assert found.attribution.id == "ours"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("127.0.0.1", "here"), ("::1", "here"), ("::ffff:127.0.0.1", "here"), ("0.0.0.0", "here"),
+        ("10.0.0.7", "private"), ("100.64.0.9", "private"), ("fe80::1", "private"), ("fd00::1", "private"),
+        ("::ffff:192.168.1.1", "private"), ("64:ff9b::a00:7", "private"),
+        ("142.250.74.10", "outside"), ("2a00:1450:4001:80b::200a", "outside"), ("::ffff:142.250.74.10", "outside"),
+        ("64:ff9b::8efa:4a0a", "outside"), ("64:ff9b:1::8efa:4a0a", "outside"),  # through a translator
+    ],
+)  # fmt: skip
+def test_where_an_address_is(address: str, place: PlaceFact) -> None:
+    assert place_of(address) == place

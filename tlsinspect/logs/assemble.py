@@ -12,10 +12,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tlsinspect.logs.codes import Means, api, error, flag_values, http_status
-from tlsinspect.logs.grammar import Line, Said, dated, said
+from tlsinspect.logs.grammar import (
+    SECURE_FAILURE,
+    CallFailed,
+    Clock,
+    Line,
+    Mentioned,
+    NotSecure,
+    Printing,
+    Raised,
+    Said,
+    WentTo,
+    dated,
+    raised,
+    said,
+)
 from tlsinspect.logs.printed import Printed
 from tlsinspect.logs.products import product_of
-from tlsinspect.model import Logged, LogKind
+from tlsinspect.model import Logged
 
 MOST_THREADS = 64  # that are in the middle of a failure
 MOST_LINES = 200  # between two of one failure
@@ -25,7 +39,8 @@ ECHO = timedelta(minutes=1)  # how long callers go on to repeat a code, and a th
 LONGEST_MESSAGE = 300
 
 Tries = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
-_Key = tuple[LogKind, str]
+_Key = tuple[Clock, str]  # and the thread
+_Failing = tuple[Clock, str, str | None]  # what failed by the name of its number, for which host; None for any
 _COMPLAINTS = {"E", "W", "F", "ERROR", "WARNING", "FATAL"}  # levels
 
 
@@ -53,9 +68,10 @@ class _Open:
         """Whether its certificate is still to come, or to come to its end."""
         return self.going_on and not self.printed.ended
 
-    def complain(self, flags: int) -> None:
-        """Windows raises these flags too."""
-        self.logged = replace(self.logged, flags=(self.logged.flags or 0) | flags)
+    def complain(self, names: Raised) -> None:
+        """Windows raises these flags. Where it printed them as a number, all of them were in it."""
+        if self.logged.status is None:
+            self.logged = replace(self.logged, flags=(self.logged.flags or 0) | flag_values(names.names))
 
     def finished(self) -> Logged:
         printed = self.printed
@@ -86,7 +102,7 @@ class Assembler:
         self._open: OrderedDict[_Key, _Open] = OrderedDict()
         self._waiting: OrderedDict[_Key, Logged] = OrderedDict()  # for what becomes of the second try
         self._last: _Key | None = None  # whose message was the last
-        self._told: OrderedDict[str, _Telling] = OrderedDict()  # what failed, by the name of its number
+        self._told: OrderedDict[_Failing, _Telling] = OrderedDict()
 
     @property
     def busy(self) -> bool:
@@ -100,23 +116,23 @@ class Assembler:
             self._continue(number, text)
             return
         yield from self._old(number, line)
-        key = self._last = (line.kind, line.thread)
+        key = self._last = (line.clock, line.thread)
         current = self._open.get(key)
         if current is not None:
             current.going_on, current.printed.section = False, ""
         told = said(line.message)
-        if told.nothing or not self._tells(line, told):
+        if told is None or not self._tells(line, told):
             return
         if current is not None and _is_another(current, told):
             yield from self._closed(key)
             current = None
         if current is None:
-            if told.address is not None:
+            if isinstance(told, WentTo):
                 return  # where a connection went that did not fail
             current = self._begun(number, line)
             self._open[key] = current
         self._add(current, number, line, told)
-        if told.address is not None:
+        if isinstance(told, WentTo):
             yield from self._closed(key)
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
@@ -139,25 +155,34 @@ class Assembler:
     def _old(self, number: int, line: Line) -> Iterator[Tries]:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
-            limit = APART if key == (line.kind, line.thread) else ECHO
-            if number - each.told > MOST_LINES or _apart(each.logged.time, line.time) > limit:
+            limit = APART if key == (line.clock, line.thread) else ECHO
+            late = key[0] == line.clock and _apart(each.logged.time, line.time) > limit
+            if late or number - each.told > MOST_LINES:
                 yield from self._closed(key)
         for key, first in list(self._waiting.items()):
-            if _apart(first.time, line.time) > RETRIED:
+            if key[0] == line.clock and _apart(first.time, line.time) > RETRIED:
                 yield (self._waiting.pop(key),)
 
     def _tells(self, line: Line, told: Said) -> bool:
         """Only a complaint counts: other lines may quote one. A code in other words counts only by who was the first to
-        say it: whoever called repeats it."""
+        say it."""
         if line.level not in _COMPLAINTS:
             return False
-        if told.called or (told.code is None and told.http_status is None):
+        if not isinstance(told, Mentioned):
             return True
-        key = _telling(told)
-        if key is None:
-            return False
-        before = self._told.get(key)
-        return before is None or before.place == line.place or _apart(before.time, line.time) > ECHO
+        name = _name_of(told)
+        return name is not None and not self._repeats(line, name, told.host)
+
+    def _repeats(self, line: Line, name: str, host: str) -> bool:
+        """Whether somebody said it just before: whoever made a call repeats its code, and may add for which host. What
+        that call failed for is known then, and whoever names another host tells of another failure."""
+        for known in (host, "") if host else (None,):
+            earlier = self._told.get((line.clock, name, known))
+            if earlier is not None and earlier.place != line.place and _apart(earlier.time, line.time) <= ECHO:
+                if known == "":
+                    self._told[line.clock, name, host] = self._told.pop((line.clock, name, ""))
+                return True
+        return False
 
     def _begun(self, number: int, line: Line) -> _Open:
         origin = self.origin
@@ -177,39 +202,42 @@ class Assembler:
     def _add(self, current: _Open, number: int, line: Line, told: Said) -> None:
         current.told = number
         logged = current.logged
-        if told.status is not None:
-            current.logged = replace(logged, status=told.status)
-            current.complain(told.flags or 0)
-        elif told.named_flags:
-            current.complain(flag_values(told.named_flags))
-        elif told.certificate:
-            current.going_on = True
-        elif told.address is not None:
-            current.logged = replace(logged, address=told.address, port=told.port, name=told.name)
-        elif told.called:
-            name = api(int(told.api)) if told.api.isdecimal() else told.api
-            current.logged = replace(logged, code=told.code, api=name, via=told.via, retry=told.retry)
-        else:
-            message = line.message[:LONGEST_MESSAGE]
-            code = told.code if told.code is not None else logged.code
-            current.logged = replace(logged, code=code, http_status=told.http_status, host=told.host, message=message)
-        self._remember(told, line)
+        match told:
+            case NotSecure(flags):
+                # Those that were named before it go with it.
+                current.logged = replace(logged, status=SECURE_FAILURE, flags=(logged.flags or 0) | flags)
+            case Raised():
+                current.complain(told)
+            case Printing():
+                current.going_on = True
+            case WentTo(address, port, name):
+                current.logged = replace(logged, address=address, port=port, name=name)
+            case CallFailed(api=called, code=code, via=via, retry=retry):
+                name = api(int(called)) if called.isdecimal() else called
+                current.logged = replace(logged, code=code, api=name, via=via, retry=retry)
+                self._remember(line, _name_of(told), "")
+            case Mentioned(code=code, http_status=http_status, host=host):
+                code = logged.code if code is None else code
+                message = line.message[:LONGEST_MESSAGE]
+                current.logged = replace(logged, code=code, http_status=http_status, host=host, message=message)
+                self._remember(line, _name_of(told), host)
 
     # -- lines that go on ---------------------------------------------------------------------------------------------
 
     def _continue(self, number: int, text: str) -> None:
-        """A line without a time belongs to the message before it, or perhaps to the certificate that was being printed
+        """A line without a time belongs to the message before it, or perhaps to a certificate that was being printed
         when another thread wrote that message."""
         current = self._open.get(self._last) if self._last is not None else None
+        waiting = [each for each in self._open.values() if each.waits and each is not current]
         if current is None or not current.going_on:
-            current = next((each for each in reversed(self._open.values()) if each.waits), None)
-            if current is None:
+            if not waiting:
                 return
-            current.printed.mixed = True
+            current = waiting[-1]
+        current.printed.mixed |= bool(waiting)
         current.told = number
-        told = said(text)
-        if told.named_flags and not current.printed.section:
-            current.complain(flag_values(told.named_flags))
+        names = raised(text)
+        if names is not None and not current.printed.section:
+            current.complain(names)
         else:
             current.printed.add(text)
 
@@ -231,36 +259,39 @@ class Assembler:
         else:
             yield (logged,) if first is None else (first, logged)
 
-    def _remember(self, told: Said, line: Line) -> None:
-        key = _telling(told)
-        if key is not None:
+    def _remember(self, line: Line, name: str | None, host: str) -> None:
+        if name is None:
+            return
+        for each in (host, None):
+            key = (line.clock, name, each)
             self._told.pop(key, None)
             self._told[key] = _Telling(line.place, line.time)
-            while len(self._told) > MOST_THREADS:
-                self._told.popitem(last=False)
+        while len(self._told) > MOST_THREADS:
+            self._told.popitem(last=False)
 
 
-def _telling(told: Said) -> str | None:
-    """The failure that a message tells of by a number, whichever way that is written, and the host it names; None
-    where it tells of none."""
-    if told.http_status is not None:
+def _name_of(told: CallFailed | Mentioned) -> str | None:
+    """The failure that a message tells of by a number, whichever way that is written; None where it tells of none."""
+    if isinstance(told, Mentioned) and told.http_status is not None:
         answer = http_status(told.http_status, proxy=told.proxy)
         if answer is not None:
-            return f"{answer.name} {told.host}"
+            return answer.name
     known = error(told.code) if told.code is not None else None
-    return f"{known.name} {told.host}" if known is not None and known.means is not Means.NONE else None
+    return known.name if known is not None and known.means is not Means.NONE else None
 
 
 def _is_another(current: _Open, told: Said) -> bool:
     """Whether this begins another failure: what it says was said already."""
     logged = current.logged
-    if told.status is not None:
-        return logged.status is not None or logged.code is not None or bool(current.printed.parts)
-    if told.certificate:
-        return bool(current.printed.parts)
-    if told.code is not None or told.http_status is not None:
-        return logged.code is not None or logged.http_status is not None
-    return False
+    match told:
+        case NotSecure():
+            return logged.status is not None or logged.code is not None or bool(current.printed.parts)
+        case Printing():
+            return bool(current.printed.parts)
+        case CallFailed() | Mentioned():
+            return logged.code is not None or logged.http_status is not None
+        case Raised() | WentTo():
+            return False
 
 
 def _says_nothing(logged: Logged) -> bool:

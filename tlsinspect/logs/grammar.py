@@ -27,6 +27,9 @@ _AUTHORISATION = re.compile(
 )
 
 
+Clock = tuple[LogKind, bool]  # and whether it prints its zone
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line with a time."""
@@ -39,6 +42,11 @@ class Line:
     module: str
     place: str  # the statement of the program that wrote it
     message: str
+
+    @property
+    def clock(self) -> Clock:
+        """Only times of one clock can be compared: one without a zone may be hours off."""
+        return self.kind, self.zone
 
 
 def dated(text: str) -> Line | None:
@@ -71,12 +79,13 @@ def _time(text: str) -> datetime | None:
 _PRINTED = r"0x(?:[0-9A-Fa-f]{8}(?![0-9A-Fa-f])|[0-9A-Fa-f]{1,7}(?=[\s.,;\])]))"
 _SECURE = re.compile(rf"Status: (?P<status>{_PRINTED})\.? ?(?:Status )?Info:? (?P<flags>{_PRINTED})")
 _API = re.compile(
-    r"Error from API (?P<api>\w{1,64})(?: with (?P<via>[^.]{1,64}))?\.(?: Will try (?P<retry>[^.]{1,64})\.)?"
+    r"Error from API (?P<api>\w{1,64})(?: with (?P<via>.{1,64}?))?\.(?: Will try (?P<retry>.{1,64}?)\.)?"
     rf" ?Code: (?P<code>{_PRINTED})"
 )
 _ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_PRINTED})", re.ASCII)
 _DESTINATION = re.compile(
-    r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})\]?:(?P<port>\d{1,5})"
+    r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})(?:%[\w.-]{1,32})?\]?:"
+    r"(?P<port>\d{1,5})"
     r"(?: \((?P<name>.{0,255}?)\))?\s*",
     re.ASCII,
 )
@@ -95,63 +104,90 @@ DETAILS = "Failure details:"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What one message says. Nothing is None that was printed as it should be."""
+class NotSecure:
+    """Windows takes the connection for not secure."""
 
-    status: int | None = None
-    flags: int | None = None
-    named_flags: tuple[str, ...] = ()
-    certificate: bool = False  # begins one
-    api: str = ""  # a function's name, or the number of one
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """Flags, by their names."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """What follows in lines of their own: a certificate, or what was wrong and then a certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """A call failed: a function of Windows, by its name or its number."""
+
+    api: str
+    code: int
     via: str = ""
     retry: str = ""
-    code: int | None = None
-    called: bool = False  # the code is that of a call that failed, and not of whoever made it
-    http_status: int | None = None
-    host: str = ""  # of a URL
-    address: str | None = None
-    port: int | None = None
-    name: str = ""
-    proxy: bool = False  # the message speaks of one
-
-    @property
-    def nothing(self) -> bool:
-        return self == _NOTHING
 
 
-_NOTHING = Said()
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """A code or a status of HTTP in whatever words."""
+
+    code: int | None
+    http_status: int | None
+    host: str  # of a URL
+    proxy: bool  # whether it speaks of one
 
 
-def said(message: str) -> Said:
-    """What the message of a line says, `Said()` where that is nothing known."""
+@dataclass(frozen=True, slots=True)
+class WentTo:
+    """Where the connection ended."""
+
+    address: str
+    port: int
+    name: str
+
+
+Said = NotSecure | Raised | Printing | CallFailed | Mentioned | WentTo
+
+
+def said(message: str) -> Said | None:
+    """What the message of a line says; None where that is nothing known."""
     found = _DESTINATION.match(message)  # first: the name in it may be anything
     if found is not None:
-        return _destination(found["address"], found["port"], found["name"] or "")
+        return _went_to(found["address"], found["port"], found["name"] or "")
     found = _SECURE.search(message)
     if found is not None and int(found["status"], 16) == SECURE_FAILURE:
-        return Said(status=int(found["status"], 16), flags=int(found["flags"], 16))
+        return NotSecure(int(found["flags"], 16))
     if message.startswith((CERTIFICATE, DETAILS)):
-        return Said(certificate=True)
-    named = tuple(_FLAG.findall(message))
-    if named:
-        return Said(named_flags=named)
+        return Printing()
+    names = raised(message)
+    if names is not None:
+        return names
     found = _API.search(message)
     if found is not None:
-        api, via, retry = found["api"], found["via"] or "", found["retry"] or ""
-        return Said(api=api, via=via, retry=retry, code=int(found["code"], 16), called=True)
+        return CallFailed(found["api"], int(found["code"], 16), found["via"] or "", found["retry"] or "")
     found = _ASYNC.search(message)
     if found is not None:
-        return Said(api=found["api"], code=int(found["code"], 16), called=True)
+        return CallFailed(found["api"], int(found["code"], 16))
     return _mentioned(message)
 
 
-def _mentioned(message: str) -> Said:
-    """A code or a status of HTTP in whatever words."""
+def raised(text: str) -> Raised | None:
+    """The flags it names, in a message or in a line that goes on with one."""
+    names = tuple(_FLAG.findall(text))
+    return Raised(names) if names else None
+
+
+def _mentioned(message: str) -> Mentioned | None:
     code, http = _CODE.search(message), _HTTP.search(message)
     if code is None and http is None:
-        return _NOTHING
+        return None
     url = _URL.search(message)
-    return Said(
+    return Mentioned(
         code=int(code["code"], 16) if code is not None else None,
         http_status=int(http["status"]) if http is not None else None,
         host=url["host"].lower() if url is not None else "",
@@ -159,14 +195,12 @@ def _mentioned(message: str) -> Said:
     )
 
 
-def _destination(address: str, port: str, name: str) -> Said:
+def _went_to(address: str, port: str, name: str) -> WentTo | None:
+    """A port or an address that is none makes the whole line doubtful."""
     try:
-        # A port that is none makes the whole line doubtful.
-        if not 0 < int(port) < 65536:
-            return _NOTHING
-        return Said(address=str(ipaddress.ip_address(address)), port=int(port), name=name)
+        return WentTo(str(ipaddress.ip_address(address)), int(port), name) if 0 < int(port) < 65536 else None
     except ValueError:
-        return _NOTHING
+        return None
 
 
 # -- lines without a time ---------------------------------------------------------------------------------------------

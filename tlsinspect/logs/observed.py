@@ -4,6 +4,7 @@ import ipaddress
 import re
 from typing import Literal
 
+from tlsinspect.addresses import is_public
 from tlsinspect.endpoints.target import bracketed, is_address
 from tlsinspect.logs.codes import Code, Means, error, http_status
 from tlsinspect.model import Authority, Endpoint, Failure, Logged, Observation, Reason, Route, Row, Stage
@@ -94,7 +95,7 @@ PlaceFact = Literal["here", "private", "outside", "unknown"]  # where a connecti
 
 
 def place_of(address: str | None) -> PlaceFact:
-    """Where an address is, seen from the machine: here, private, outside or unknown."""
+    """Where an address is, seen from the machine; unknown where none is printed."""
     if address is None:
         return "unknown"
     found = ipaddress.ip_address(address)
@@ -102,4 +103,4 @@ def place_of(address: str | None) -> PlaceFact:
     found = mapped or found
     if found.is_loopback or found.is_unspecified:
         return "here"
-    return "private" if not found.is_global else "outside"
+    return "outside" if is_public(address) else "private"
