@@ -33,6 +33,11 @@ def _character(c: str) -> str:
     return f"<U+{ord(c):04X}>" if c in _BLANK or unicodedata.category(c) in _INVISIBLE else c
 
 
+def counted(n: int, one: str) -> str:
+    """`1 failure`, `10,000 failures`."""
+    return f"{n:,} {one}" + ("" if n == 1 else "s")
+
+
 def without_password(text: str) -> str:
     """`text`, a sentence it may be, without what may be a password, of any characters: of a URL all between // and the
     last @ before the next URL, of another word with a colon all before its last @."""

@@ -7,7 +7,7 @@ from typing import TextIO
 from tlsinspect.cache import Cache, Entry
 from tlsinspect.cli.output import destination
 from tlsinspect.jsonform import to_json
-from tlsinspect.text import printable
+from tlsinspect.text import counted, printable
 
 ISSUER_WIDTH = 20
 MAX_URL = 100  # the end of a longer one is an OCSP request, which tells a person nothing
@@ -28,7 +28,7 @@ def _clear(cache: Cache, form: str, out: TextIO) -> None:
     if form == "json":
         out.write(json.dumps({"folder": str(cache.folder), "removed": removed}, indent=2) + "\n")
     else:
-        out.write(f"removed {_count(removed)} from {printable(str(cache.folder))}\n")
+        out.write(f"removed {counted(removed, 'object')} from {printable(str(cache.folder))}\n")
         _say_why_not(cache, out)
 
 
@@ -42,7 +42,8 @@ def _show(cache: Cache, form: str, out: TextIO) -> None:
     if entries:
         _table(entries, out)
         out.write("\n")
-    out.write(f"{_count(len(entries))}, {_size(sum(e.size for e in entries))}, in {printable(str(cache.folder))}\n")
+    held = f"{counted(len(entries), 'object')}, {_size(sum(e.size for e in entries))}"
+    out.write(f"{held}, in {printable(str(cache.folder))}\n")
     _say_why_not(cache, out)
 
 
@@ -69,10 +70,6 @@ def _table(entries: list[Entry], out: TextIO) -> None:
         cells = (e.kind, printable(e.issuer or "?"), url, f"{e.until:%Y-%m-%d}", _size(e.size))
         table.add_row(*map(Text, cells))
     PlainConsole(out).print(table)
-
-
-def _count(objects: int) -> str:
-    return f"{objects} object{'' if objects == 1 else 's'}"
 
 
 def _size(size: int) -> str:

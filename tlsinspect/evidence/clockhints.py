@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from tlsinspect.evidence.clock import SLACK, Bounds
 from tlsinspect.evidence.hint import Hint
+from tlsinspect.text import counted
 
 RECENTLY = timedelta(days=28)  # what Chromium calls a recently expired certificate
 YEAR = timedelta(days=365)
@@ -128,7 +129,7 @@ def hypotheses(local: datetime, lo: datetime, hi: datetime) -> Sequence[str]:
         for months in range(1, 12):
             for sign in (1, -1):
                 if _fits(_moved(local, -months * sign), lo, hi):
-                    n = f"{months} month{'s' if months > 1 else ''}"
+                    n = counted(months, "month")
                     return (f"the date is {n} too {'late' if sign > 0 else 'early'}",)
     return _of_hours(local, lo, hi) if width < timedelta(minutes=30) else ()
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from tlsinspect.model import Finding, Kind, Route, Severity
-from tlsinspect.text import printable
+from tlsinspect.text import counted, printable
 
 
 @cache
@@ -104,7 +104,7 @@ def span(duration: timedelta) -> str:
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds >= size - 1:
             n = round(seconds / size)
-            return f"{n} {unit}" + ("s" if n != 1 else "")
+            return counted(n, unit)
     return "less than a second"
 
 
@@ -120,10 +120,14 @@ def skew_sentence(off: tuple[timedelta, timedelta | None] | None) -> str:
 
 
 def skew_finding(off: tuple[timedelta, timedelta | None], *, sure: bool) -> Finding:
-    """That the local clock is off: in words, and for programs in whole seconds outward; what is not bounded is not
-    there. Unless `sure`, only one host says so."""
-    least, most = off
-    values = {"skew": skew_sentence(off), "least_seconds": str(math.floor(least.total_seconds()))}
+    """That the local clock is off: in words, and for programs. Unless `sure`, only one host says so."""
+    values = {"skew": skew_sentence(off), **outward(*off)}
+    return finding("clock-ahead" if off[0] > timedelta(0) else "clock-behind", values, proven=sure)
+
+
+def outward(least: timedelta, most: timedelta | None) -> dict[str, str]:
+    """Two bounds in whole seconds, for programs, none of them closer than it is; what is not bounded is left out."""
+    values = {"least_seconds": str(math.floor(least.total_seconds()))}
     if most is not None:
         values["most_seconds"] = str(math.ceil(most.total_seconds()))
-    return finding("clock-ahead" if least > timedelta(0) else "clock-behind", values, proven=sure)
+    return values

@@ -9,7 +9,7 @@ from rich.text import Text
 from tlsinspect.judge.installed import ACTED_ON
 from tlsinspect.model import Diagnosis, InstalledAuthority, TriedRoute, TrustStore
 from tlsinspect.report.table import finding_line, labelled
-from tlsinspect.text import printable
+from tlsinspect.text import counted, printable
 
 MOST_AUTHORITIES = 40  # lines; the JSON holds them all
 
@@ -92,7 +92,7 @@ def _ending(found: Diagnosis) -> Iterator[RenderableType]:
         yield finding_line(each)
     acted_on = sum(each.severity in ACTED_ON for each in found.findings)
     if acted_on:
-        yield Text(f"{acted_on} finding{'s' if acted_on > 1 else ''} somebody should act on.", style="bold")
+        yield Text(f"{counted(acted_on, 'finding')} somebody should act on.", style="bold")
     else:
         yield Text("Nothing here that somebody has to act on.", style="bold")
     yield Text(found.note, style="dim")

@@ -20,7 +20,7 @@ from tlsinspect.evidence.described import Defect, Details, Edge, Extension, Grad
 from tlsinspect.evidence.tree import MAX_LINKED
 from tlsinspect.model import NOTE, Assessment
 from tlsinspect.report.table import verdict_text
-from tlsinspect.text import printable
+from tlsinspect.text import counted, printable
 
 _NAMES = 6  # shown in the short form
 _ROOM = 160  # and the characters they may take
@@ -131,7 +131,7 @@ class _View:
             one = self.all[index]
             state, colour = self._state(one)
             until = Text(f"{_day(one.not_after)}{' ' + state if colour == 'red' else ''}", style=colour)
-            faults = f"{len(one.defects)} defect{'s' if len(one.defects) != 1 else ''}" if one.defects else ""
+            faults = counted(len(one.defects), "defect") if one.defects else ""
             title = Text(printable(one.title, _NAME))
             table.add_row(
                 Text(str(one.position), style="dim"), title, until, _judged(one.key.text, None), Text(faults, "yellow")
@@ -282,8 +282,8 @@ def _heading(source: Source) -> Text:
     count = len(source.details)
     if not count and source.assessment is not None:
         return Text(printable(source.name, 400), style="bold")
-    counted = "no certificate anybody can read" if not count else f"{count} certificate{'s' if count != 1 else ''}"
-    return Text.assemble((printable(source.name, 400), "bold"), (f" · {counted}", "dim"))
+    held = "no certificate anybody can read" if not count else counted(count, "certificate")
+    return Text.assemble((printable(source.name, 400), "bold"), (f" · {held}", "dim"))
 
 
 def _title(one: Details) -> Text:
@@ -298,7 +298,7 @@ def _names(one: Details, shown: Sequence[str], separator: str) -> Text:
     if len(shown) < len(one.names):
         text.append(f" … {len(one.names) - len(shown)} more, {len(one.names)} in all", style="dim")
     for kind, count in one.other_names.items():
-        named = f"{count} {printable(kind)} name{'s' if count != 1 else ''}"
+        named = counted(count, f"{printable(kind)} name")
         text.append(f"{' · ' if text else ''}{named}", style="dim")
     return text or Text("none", style="dim")
 
@@ -331,7 +331,7 @@ def _uses(one: Details) -> str:
     if one.is_ca:
         uses += [v for v in _values(one, "basicConstraints") if v != "CA"]
     if one.timestamps is not None:
-        uses.append(f"{one.timestamps} CT timestamp{'s' if one.timestamps != 1 else ''}, not verified")
+        uses.append(f"{counted(one.timestamps, 'CT timestamp')}, not verified")
     if one.must_staple:
         uses.append("must-staple")
     if constraints := _values(one, "nameConstraints"):
@@ -363,7 +363,7 @@ def _extension(extension: Extension) -> Text:
     if not extension.readable:
         return text.append(": not of the form it should have", style="red")
     if extension.name == "subjectAltName":  # its names have a row of their own
-        return text.append(f": {len(extension.values)} name{'s' if len(extension.values) != 1 else ''}")
+        return text.append(f": {counted(len(extension.values), 'name')}")
     joint = "\n  " if len(extension.values) > 1 and extension.name != "keyUsage" else " "
     values = (", " if joint == " " else joint).join(printable(v, 4000) for v in extension.values)
     return text.append(f":{joint}{values}" if values else ": empty")
@@ -386,7 +386,7 @@ def _span(time: timedelta) -> str:
     if time.days >= 2 * 365:
         return f"{time.days / 365.25:.1f} years"
     count, unit = (time.days, "day") if time.days else (time.seconds // 3600, "hour")
-    return f"{count} {unit}{'s' if count != 1 else ''}" if count else "less than an hour"
+    return counted(count, unit) if count else "less than an hour"
 
 
 def _day(moment: datetime | None) -> str:

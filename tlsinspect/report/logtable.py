@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.judge.logs.words import counted, destinations, logged_of, moment, period, place, short
+from tlsinspect.judge.logs.words import destinations, logged_of, moment, period, place, short
 from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
@@ -19,7 +19,7 @@ from tlsinspect.report.table import (
     is_ascii,
     labelled,
 )
-from tlsinspect.text import printable
+from tlsinspect.text import counted, printable
 
 MOST_ROWS = 30  # groups; with --verbose all of them
 MOST_COUNTED = 6  # names in one line of the facts

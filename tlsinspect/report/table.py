@@ -22,7 +22,7 @@ from tlsinspect.model import (
     Severity,
     Verdict,
 )
-from tlsinspect.text import printable
+from tlsinspect.text import counted, printable
 
 _GOOD, _BAD, _CARE, _UNKNOWN = ("✔", "+", "green"), ("✘", "x", "red"), ("!", "!", "yellow"), ("?", "?", "cyan")
 LOOK: dict[Verdict, tuple[str, str, str]] = {
@@ -89,7 +89,7 @@ def render(report: Report, title: str, console: Console, *, verbose: bool = Fals
 
 def _headline(report: Report, title: str) -> Text:
     tls, plain = len({(a.endpoint.host, a.endpoint.port) for a in report.assessments}), len(report.reachability)
-    counts = f"{tls} host{'s' if tls != 1 else ''} over TLS" + (f", {plain} on plain HTTP" if plain else "")
+    counts = f"{counted(tls, 'host')} over TLS" + (f", {plain} on plain HTTP" if plain else "")
     routes = routes_taken([*(a.route for a in report.assessments), *(r.route for r in report.reachability)])
     return Text(f"{printable(title)} · {counts} · {', '.join(routes)} · roots of {report.trust.date}", style="bold")
 
@@ -161,7 +161,7 @@ def _vouched(assessment: Assessment) -> Iterator[str]:
         yield f"revocation unknown ({unknown[0]})" if unknown else "not revoked"
     valid = sum(stamp.result == "valid" for stamp in assessment.timestamps)
     if valid:
-        yield f"{valid} SCT{'s' if valid != 1 else ''}"
+        yield counted(valid, "SCT")
 
 
 def _now(report: Report) -> datetime:
@@ -171,7 +171,7 @@ def _now(report: Report) -> datetime:
 
 def _days_left(assessment: Assessment, now: datetime) -> str:
     days = (assessment.not_after - now).days if assessment.not_after else 0
-    return f"{days} day{'s' if days != 1 else ''} left"
+    return f"{counted(days, 'day')} left"
 
 
 def interceptor(assessment: Assessment) -> str:
@@ -236,7 +236,7 @@ def _roots(report: Report) -> Iterator[str]:
         if held:
             yield f"{named} in {', '.join(held)}" + (f" · not in {others}" if others else "")
         else:
-            yield f"{named} in none of {len(stores)} trust store{'s' if len(stores) != 1 else ''} here"
+            yield f"{named} in none of {counted(len(stores), 'trust store')} here"
 
 
 def _true_time(report: Report) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tlsinspect.certificate import Certificate, UnreadableError
 from tlsinspect.errors import UsageError
 from tlsinspect.files import read_bytes, reason_of
+from tlsinspect.text import counted
 from tlsinspect.trust import certificates_in
 
 MOST_CERTIFICATES = 5_000  # in one store; the fullest of today hold about 500
@@ -67,7 +68,7 @@ def _read(ders: Iterable[bytes], problem: str = "") -> Held:
         except UnreadableError:
             unreadable += 1
     if unreadable and not problem:
-        problem = f"holds {unreadable} certificate{'s' if unreadable > 1 else ''} that nobody can read"
+        problem = f"holds {counted(unreadable, 'certificate')} that nobody can read"
     return Held(tuple(found), problem)
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tlsinspect.judge.logs.words import counted, issuer, listed, logged_of, moment, tools, went, word
+from tlsinspect.judge.logs.words import issuer, listed, logged_of, moment, tools, went, word
 from tlsinspect.judge.words import finding
 from tlsinspect.logs.products import products
 from tlsinspect.model import Assessment, Finding, LogGroup, LogKind, LogReport, Verdict
 from tlsinspect.tallies import OTHERS
+from tlsinspect.text import counted
 
 LONG_SINCE = timedelta(hours=1)  # without a failure, before it is said that there was none
 _WITHOUT_DETAILS = "log-without-details"

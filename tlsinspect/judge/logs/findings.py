@@ -1,6 +1,5 @@
 """What is worth saying of one try beside its verdict. All of it is a hint: it is read from text."""
 
-import math
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -9,7 +8,7 @@ from tlsinspect.evidence.clockhints import hypotheses
 from tlsinspect.judge.findings import REVERSE_ZONE, named_product
 from tlsinspect.judge.logs.establish import Read, named
 from tlsinspect.judge.logs.rules import LogRule
-from tlsinspect.judge.words import finding
+from tlsinspect.judge.words import finding, outward
 from tlsinspect.logs.codes import Flag
 from tlsinspect.model import Finding, Logged, Verdict
 from tlsinspect.trust import Trust
@@ -67,8 +66,7 @@ def _of_clock(read: Read, verdict: Verdict, words: dict[str, str]) -> Iterator[F
         return
     if facts.google:
         least, most = sorted((dates.least, dates.most))
-        values = {"least_seconds": str(math.floor(least.total_seconds())), "skew": words["skew"],
-                  "most_seconds": str(math.ceil(most.total_seconds()))}  # fmt: skip
+        values = {"skew": words["skew"], **outward(least, most)}
         if verdict is not Verdict.CLOCK_SKEWED:
             yield finding("log-clock-off", values, words)
         else:

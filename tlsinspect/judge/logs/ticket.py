@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from tlsinspect.judge.advice import ASKS, asked
 from tlsinspect.judge.logs.commands import profile_hosts
-from tlsinspect.judge.logs.words import counted, destinations, in_period, issuer, moment, place, tools, went
+from tlsinspect.judge.logs.words import destinations, in_period, issuer, moment, place, tools, went
 from tlsinspect.judge.words import Value, fill, wording
 from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
 from tlsinspect.model import LogGroup, LogReport
 from tlsinspect.tallies import OTHERS
+from tlsinspect.text import counted
 
 MOST_TOLD = 20  # groups; the report has them all
 

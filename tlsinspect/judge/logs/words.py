@@ -41,11 +41,6 @@ def in_period(first: datetime | None, last: datetime | None) -> str:
     return word("at", {"time": moment(first)}) if first == last else word("between", {"period": period(first, last)})
 
 
-def counted(n: int, one: str) -> str:
-    """`1 failure`, `10,000 failures`."""
-    return f"{n:,} {one}" + ("" if n == 1 else "s")
-
-
 def tools(ids: Iterable[str]) -> str:
     """The sync tools by name; those that a log does not name are one."""
     return listed([title(each) or word("some-tool") for each in ids])
