@@ -113,13 +113,14 @@ than `likely`. What proves something is the scan that the answer ends with.
 
 - What one thread writes about one try is put together: that the connection is not secure, with its flags; the
   certificate; the call that failed, with its code; where the connection went. The authorisation log names no threads;
-  there it is the order of the lines. A block that was cut off, or of which lines stand twice, is said to be damaged,
+  there it is the order of the lines. Lines without a time belong to the message before them; where they may be another
+  thread's the answer is weak at most. A block that was cut off, or of which lines stand twice, is said to be damaged,
   and accuses nobody.
 - A try through a proxy and the direct one within two minutes after it are one failure. Where nothing more is told, the
   direct one may have worked.
 - A code in other words (`hr = 0x80072ee7`) counts where a line complains of it (an error or a warning), and once:
-  programs that made the call repeat its code for up to a minute. Without flags and a certificate it is what older
-  versions write.
+  programs that made the call repeat its code for up to a minute, and may add for which host. Whoever names another host
+  tells of another failure. Without flags and a certificate it is what older versions write.
 - HTTP statuses count where they are a proxy's or the network's (407, 511; 403, 502 … only where the line speaks of a
   proxy). What Google's servers answer, a quota say, is no failure of the network.
 - Cancelled requests, handles used wrongly and a network that announces no proxy script are no failures.
@@ -127,7 +128,8 @@ than `likely`. What proves something is the scan that the answer ends with.
 ## Times
 
 A trace prints its zone, an authorisation log none: it is read as UTC and may be off by 14 hours either way, which the
-comparison with a certificate's dates allows for. It is the clock of that machine, right or wrong, by which `--since`
+comparison with a certificate's dates allows for. In a file with both forms their times are not compared with each
+other. It is the clock of that machine, right or wrong, by which `--since`
 and `--until` choose.
 
 ## What is read
