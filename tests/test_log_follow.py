@@ -91,6 +91,19 @@ def test_a_log_that_is_renamed_goes_on_and_its_successor_is_read(tmp_path: Path)
     assert sorted(told(failures, 2)) == [1, 2]
 
 
+def test_a_log_that_is_rotated_out_of_its_name_is_read_to_its_end(tmp_path: Path) -> None:
+    trace, before = tmp_path / "Trace.log", tmp_path / "Trace.log.1"
+    last, other = made(1).text, tmp_path / "Trace.log.2"
+    add(other, made(5).text)
+    add(trace, made(0).text + last[:200])
+    failures = iter(following(trace))
+    assert told(failures) == [0]
+    add(trace, last[200:])  # after the last look
+    trace.rename(before)
+    add(trace, made(2).text)
+    assert sorted(told(failures, 2)) == [1, 2]
+
+
 def test_a_log_that_has_become_shorter_is_another(tmp_path: Path) -> None:
     trace = tmp_path / "Trace.log"
     add(trace, made(0).text + made(1).text)

@@ -1,14 +1,16 @@
 """Logs that are still being written: what is there already, then each failure as it comes, until somebody ends it.
 
 The files are looked at again and again, and none is kept open: a tool must be able to rename its log. A log that was
-renamed goes on where it was left, as far as the names that were given still mean it; one that has become shorter is
-another log. Tools write a new file for each process, so that folders and patterns are looked through again too.
+renamed goes on where it was left; where the names that were given no longer mean it, it is read to its end if it stands
+beside its successor. One that has become shorter is another log. Tools write a new file for each process, so that
+folders and patterns are looked through again too.
 """
 
 import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import RETRIED, Assembler, Origin, Tries
 from tlsinspect.logs.blocks import BLOCK, Decoder, Lines
 from tlsinspect.logs.reading import BeingRead, Reader, read_block
-from tlsinspect.logs.sources import STDIN, Identity, Source, find, identified, identity
+from tlsinspect.logs.sources import STDIN, Identity, Source, find, identified, identity, rotated
 from tlsinspect.model import LogFile
 from tlsinspect.text import printable
 
@@ -113,7 +115,17 @@ class Follower:
             present = {}  # they may come again
         self._sources = _apart(list(present.values()))[1]
         for gone in self._followed.keys() - present.keys():
+            yield from self._last_lines(gone)
             yield from self._leave(gone)
+
+    def _last_lines(self, key: Identity) -> Iterator[Tries]:
+        """What was written to a log after it was last looked at and before it was rotated out of the given names."""
+        followed = self._followed[key]
+        with suppress(OSError):
+            for name in rotated(followed.reading.name):
+                status = os.stat(name)
+                if identity(name, status) == key and _read(name, 0, len(followed.begin)) == followed.begin:
+                    yield from _read_on(followed, name, status.st_size)
 
     def _grown(self, source: Source) -> Iterator[Tries]:
         """What a file has more than when it was last looked at."""
@@ -127,8 +139,7 @@ class Follower:
             if followed is None:
                 followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
                 self._followed[key] = followed
-            while status.st_size > followed.position and (chunk := _read(source.name, followed.position)):
-                yield from followed.reading.counted(followed.feed(chunk))
+            yield from _read_on(followed, source.name, status.st_size)
             followed.reading.told.problem = ""
         except FileNotFoundError:
             return  # renamed this moment, perhaps
@@ -165,6 +176,12 @@ def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
     for source in sources:
         (packed if source.name.lower().endswith(".gz") else growing).append(source)
     return packed, growing
+
+
+def _read_on(followed: _Followed, name: str, size: int) -> Iterator[Tries]:
+    """From where it was left."""
+    while size > followed.position and (chunk := _read(name, followed.position)):
+        yield from followed.reading.counted(followed.feed(chunk))
 
 
 def _read(name: str, position: int, size: int = BLOCK) -> bytes:

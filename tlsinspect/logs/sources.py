@@ -67,6 +67,13 @@ def identity(name: str, status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(name)
 
 
+def rotated(name: str) -> list[str]:
+    """What stands beside a log and is called as its predecessors are. Raises OSError."""
+    folder, own = os.path.split(name)
+    beside = (each for each in os.listdir(folder or os.curdir) if each != own and _ROTATED.sub("", each) == own)
+    return [os.path.join(folder, each) for each in beside]
+
+
 def _meant(name: str) -> Iterator[tuple[Source, Identity]]:
     """Each file, and what tells it from all others."""
     if name == STDIN:
