@@ -125,6 +125,20 @@ def test_a_log_that_is_gone_may_come_again(tmp_path: Path) -> None:
     assert told(failures, 2) == [1, 2]
 
 
+def test_while_one_log_is_gone_the_others_are_not_read_anew(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.log", tmp_path / "b.log"
+    add(one, made(0).text)
+    add(other, made(1).text)
+    failures = iter(following(one, other))
+    assert told(failures, 2) == [0, 1]
+    one.unlink()
+    add(other, made(2).text)
+    assert told(failures) == [2]
+    add(one, made(3).text)
+    add(other, made(4).text)
+    assert sorted(told(failures, 2)) == [3, 4]
+
+
 def test_packed_logs_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "Trace.log.1.gz").write_bytes(gzip.compress(made(0).text.encode()))
     add(tmp_path / "Trace.log", made(1).text)

@@ -109,10 +109,10 @@ class Follower:
         if time.monotonic() - self._looked < LOOK_AROUND:
             return
         self._looked = time.monotonic()
-        try:
-            present = identified(self._names)
-        except UsageError:
-            present = {}  # they may come again
+        present: dict[Identity, Source] = {}
+        for name in self._names:
+            with suppress(UsageError):  # it may come again
+                present = identified([name]) | present
         self._sources = _apart(list(present.values()))[1]
         for gone in self._followed.keys() - present.keys():
             yield from self._last_lines(gone)
