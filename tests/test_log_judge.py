@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, shared_seed
-from tests.loggen import FIDDLER, GOOGLE, GOOGLES_ADDRESS, NOBODY, Certificate, Incident, at, log
+from tests.loggen import FIDDLER, GOOGLE, GOOGLES_ADDRESS, NOBODY, Certificate, Incident, at, log, retried, trace_line
 from tlsinspect import Trust, read_log
+from tlsinspect.judge.logs.words import went
 from tlsinspect.logs.observed import PlaceFact, place_of
 from tlsinspect.model import Assessment, Basis, Confidence, LogKind, Severity, Verdict
 
@@ -470,3 +471,28 @@ def test_interceptors_of_one_s_own(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_where_an_address_is(address: str, place: PlaceFact) -> None:
     assert place_of(address) == place
+
+
+@pytest.mark.parametrize(
+    ("message", "number"),
+    [
+        ("The request failed: HTTP status 200, hr = 0x80072efe", "0x80072efe"),
+        ("The request failed: HTTP status 407, hr = 0x80004005", "(407)"),
+        ("The request failed at the proxy with HTTP status 407.", "(407)"),
+    ],
+)
+def test_the_number_that_is_shown_is_the_one_that_is_told_of(message: str, number: str) -> None:
+    (found,) = of_text(trace_line(at(0), message) + "\n")
+    (code,) = (each for each in found.findings if each.code == "log-code")
+    assert number in code.sentence
+    assert "HTTP 200" not in found.explanation
+
+
+def test_where_it_went_is_where_the_try_went_that_decided() -> None:
+    pair = retried(
+        Incident(at(0), code=12030, went_to=HERE),
+        Incident(at(2), flags=0x8, certificate=NOBODY, went_to=GOOGLES_ADDRESS),
+    )
+    (found,) = of_text(log(pair).text)
+    assert found.verdict is Verdict.INTERCEPTED
+    assert went(found) == "outside"

@@ -15,7 +15,7 @@ from tlsinspect.judge.logs.advice import advised
 from tlsinspect.judge.logs.commands import commands
 from tlsinspect.judge.logs.conclude import conclusions
 from tlsinspect.judge.logs.ticket import ticket
-from tlsinspect.judge.logs.words import logged_of, others, unprinted
+from tlsinspect.judge.logs.words import ended, logged_of, others, unprinted
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import place_of
@@ -130,12 +130,11 @@ class Summing:
 
 
 def destination(a: Assessment) -> str:
-    """Where the try went that decided, or else another that says so: address and port."""
-    tries = sorted(a.observations, key=lambda seen: seen.route != a.route)
-    for each in (seen.logged for seen in tries if seen.logged is not None):
-        if each.address is not None:
-            return bracketed(each.address) + (f":{each.port}" if each.port is not None else "")
-    return unprinted()
+    """Where it went, address and port."""
+    found = ended(a)
+    if found is None or found.address is None:
+        return unprinted()
+    return bracketed(found.address) + (f":{found.port}" if found.port is not None else "")
 
 
 def _alike(a: Assessment, said: Sequence[Logged], product: str) -> Alike:

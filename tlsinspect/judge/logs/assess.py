@@ -19,7 +19,7 @@ from tlsinspect.judge.words import day, explanation, finding
 from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.codes import error, http_status
 from tlsinspect.logs.observed import UNKNOWN_HOST, hosts_in, observed
-from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding, Logged
+from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding
 from tlsinspect.trust import Trust
 
 
@@ -92,21 +92,22 @@ def _words(one: Read, product: Attribution | None) -> dict[str, str]:
         "not_before": day(logged.not_before) if logged.not_before else "",
         "not_after": day(logged.not_after) if logged.not_after else "",
         "skew": _skew(one.dates),
-        "what": one.code.sentence.rstrip(".") if one.code is not None else _number(logged),
-        "code": _number(logged),
+        "what": one.code.sentence.rstrip(".") if one.code is not None else _number(one),
+        "code": _number(one),
         "complaints": ", ".join(map(short_name, one.flags)) or "no flag",
     }
 
 
-def _number(logged: Logged) -> str:
-    """The code as it is looked up elsewhere."""
-    if logged.http_status is not None:
-        known = http_status(logged.http_status, proxy=True)
-        return f"HTTP {logged.http_status}" if known is None else f"{known.name} ({logged.http_status})"
-    if logged.code is None:
-        return "no code"
-    known = error(logged.code)
-    return f"{known.name} (0x{logged.code:08x})" if known is not None else f"0x{logged.code:08x}"
+def _number(one: Read) -> str:
+    """The code as it is looked up elsewhere: the one that is told of, where a status of HTTP stands beside it."""
+    code, status = one.logged.code, one.logged.http_status
+    answer = http_status(status, proxy=True) if status is not None else None
+    if answer is not None and one.code == answer:
+        return f"{answer.name} ({status})"
+    if code is None:
+        return f"HTTP {status}" if status is not None else "no code"
+    known = error(code)
+    return f"{known.name} (0x{code:08x})" if known is not None else f"0x{code:08x}"
 
 
 def _where(one: Read) -> str:

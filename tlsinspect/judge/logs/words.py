@@ -78,9 +78,16 @@ def logged_of(assessment: Assessment) -> tuple[Logged, ...]:
     return tuple(seen.logged for seen in assessment.observations if seen.logged is not None)
 
 
+def ended(assessment: Assessment) -> Logged | None:
+    """The try that says where its connection went: the one that decided, or else another."""
+    tries = sorted(assessment.observations, key=lambda seen: seen.route != assessment.route)
+    return next((seen.logged for seen in tries if seen.logged is not None and seen.logged.address is not None), None)
+
+
 def went(assessment: Assessment) -> PlaceFact:
     """Where its connections went, seen from the machine."""
-    return next((place_of(each.address) for each in logged_of(assessment) if each.address is not None), "unknown")
+    found = ended(assessment)
+    return place_of(found.address if found is not None else None)
 
 
 def issuer(assessment: Assessment) -> str:
