@@ -16,14 +16,22 @@ from tlsinspect.model import (
     Advice,
     Assessment,
     Attribution,
-    Finding,
     LogFile,
     Logged,
     LogGroup,
     LogReport,
     Observation,
 )
-from tlsinspect.redaction import Secrets, is_ours, of_machine, redacted_facts, rule_of, shipped
+from tlsinspect.redaction import (
+    Secrets,
+    is_ours,
+    of_machine,
+    redacted_facts,
+    redacted_finding,
+    rule_of,
+    shipped,
+    without_observations,
+)
 from tlsinspect.scrub import Rule, each_text, replacing
 from tlsinspect.tallies import OTHERS
 from tlsinspect.trust import Trust
@@ -74,7 +82,7 @@ class LogRedaction:
             files=tuple(_file(file, rule) for file in report.files),
             groups=tuple(_group(group, rule) for group in report.groups),
             destinations=_rekeyed(report.destinations, rule),
-            conclusions=tuple(_finding(each, rule) for each in report.conclusions),
+            conclusions=tuple(redacted_finding(each, rule) for each in report.conclusions),
             advice=tuple(_advice(each, rule) for each in report.advice),
             commands=tuple(map(addresses, report.commands)),
             ticket=rule(report.ticket),
@@ -174,18 +182,10 @@ def _group(group: LogGroup, rule: Rule) -> LogGroup:
 
 
 def _assessment(a: Assessment, rule: Rule) -> Assessment:
-    """What is our own (codes, rules, products) is put back as it was: a name that equals one of these hides nothing."""
-    clean = each_text(replace(a, observations=(), findings=()), rule)
-    product = a.attribution
-    if product is not None and clean.attribution is not None:
-        product = replace(product, matched=clean.attribution.matched)
     rows = tuple(replace(row, source=rule(row.source)) for row in a.endpoint.rows)
     return replace(
-        clean,
+        without_observations(a, rule),
         endpoint=replace(a.endpoint, rows=rows),
-        rule=a.rule,
-        attribution=product,
-        findings=tuple(_finding(each, rule) for each in a.findings),
         observations=tuple(_observation(each, rule) for each in a.observations),
     )
 
@@ -197,10 +197,6 @@ def _observation(seen: Observation, rule: Rule) -> Observation:
         message = "<message>" if said.message else ""
         clean = replace(clean, logged=replace(clean.logged, product=said.product, message=message))
     return replace(clean, host=seen.host, slice=seen.slice, address_source=seen.address_source)
-
-
-def _finding(each: Finding, rule: Rule) -> Finding:
-    return replace(each_text(each, rule), code=each.code)
 
 
 def _advice(each: Advice, rule: Rule) -> Advice:

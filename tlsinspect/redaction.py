@@ -43,7 +43,6 @@ from tlsinspect.scrub import SHORTEST, Rule, each_text, of_this_machine, replaci
 from tlsinspect.text import printable
 from tlsinspect.trust import Trust
 
-T = TypeVar("T")
 Secrets = dict[str, str]  # what is private, and what stands for it
 
 _NAMES_IN_VIA = {"google", "warcprox"}  # pseudonyms that name a product and no machine (RFC 9110 §7.6.3)
@@ -55,16 +54,16 @@ def redacted(report: Report, trust: Trust) -> Report:
     secrets = rule_of(_numbered(_of_run(report, trust)), report)
     clean = replace(report, assessments=(), reachability=(), probes=(), stores=(), roots=())
     return replace(
-        _cleaned(clean, secrets),
+        each_text(clean, secrets),
         assessments=tuple(_assessment(a, secrets, trust) for a in report.assessments),
         reachability=tuple(_row(r, secrets) for r in report.reachability),
-        conclusions=tuple(_finding(f, secrets) for f in report.conclusions),
+        conclusions=tuple(redacted_finding(f, secrets) for f in report.conclusions),
         probes=tuple(_observation(_probed(seen), seen, secrets, trust) for seen in report.probes),
-        stores=tuple(_cleaned(_without_place(store), secrets) for store in report.stores),
-        roots=tuple(_cleaned(replace(root, certificate=None), secrets) for root in report.roots),
+        stores=tuple(each_text(_without_place(store), secrets) for store in report.stores),
+        roots=tuple(each_text(replace(root, certificate=None), secrets) for root in report.roots),
         profile=_profile(report.profile),
         tool=report.tool,
-        fetches=tuple(_routed(_cleaned(fetch, secrets), fetch.route) for fetch in report.fetches),
+        fetches=tuple(_routed(each_text(fetch, secrets), fetch.route) for fetch in report.fetches),
         redacted=True,
     )
 
@@ -367,19 +366,24 @@ def _public_values(trust: Trust) -> frozenset[str]:
 
 
 def _assessment(assessment: Assessment, secrets: Rule, trust: Trust) -> Assessment:
-    """What is our own (codes, rules, products) is put back as it was: a name that equals one of these hides nothing."""
-    clean = _cleaned(replace(assessment, observations=(), findings=()), secrets)
-    product = assessment.attribution
-    if product is not None and clean.attribution is not None:
-        product = replace(product, matched=clean.attribution.matched)
+    clean = without_observations(assessment, secrets)
     return replace(
         clean,
         endpoint=_asked(assessment.endpoint),
-        rule=assessment.rule,
         route=_routed(clean, assessment.route).route,
-        attribution=product,
-        findings=tuple(_finding(f, secrets) for f in assessment.findings),
         observations=tuple(_observation(assessment.endpoint, seen, secrets, trust) for seen in assessment.observations),
+    )
+
+
+def without_observations(a: Assessment, secrets: Rule) -> Assessment:
+    """It without what it rests on, cleaned. What is our own (codes, rules, products) is put back as it was: a name that
+    equals one of these hides nothing."""
+    clean = each_text(replace(a, observations=(), findings=()), secrets)
+    product = a.attribution
+    if product is not None and clean.attribution is not None:
+        product = replace(product, matched=clean.attribution.matched)
+    return replace(
+        clean, rule=a.rule, attribution=product, findings=tuple(redacted_finding(f, secrets) for f in a.findings)
     )
 
 
@@ -390,12 +394,12 @@ def _observation(endpoint: Endpoint, seen: Observation, secrets: Rule, trust: Tr
         tls = replace(tls, chain=(), staple=None)
     proxy = replace(seen.proxy, chain=()) if seen.proxy is not None else None
     http = replace(seen.http, via=_via(seen.http.via)) if seen.http is not None and seen.http.via else seen.http
-    clean = _cleaned(replace(seen, tls=None, first_bytes=None, proxy=proxy, http=http), secrets)
+    clean = each_text(replace(seen, tls=None, first_bytes=None, proxy=proxy, http=http), secrets)
     return replace(_routed(clean, seen.route), host=seen.host, tls=tls)
 
 
 def _row(row: Reachability, secrets: Rule) -> Reachability:
-    return replace(_routed(_cleaned(row, secrets), row.route), endpoint=_asked(row.endpoint))
+    return replace(_routed(each_text(row, secrets), row.route), endpoint=_asked(row.endpoint))
 
 
 Taken = TypeVar("Taken", Assessment, Observation, Reachability, Fetch)
@@ -425,12 +429,9 @@ def _shipped_rows() -> frozenset[Row]:
     return frozenset(row for profile in profiles for endpoint in profile.endpoints for row in endpoint.rows)
 
 
-def _finding(found: Finding, secrets: Rule) -> Finding:
-    return replace(_cleaned(found, secrets), code=found.code)
-
-
-def _cleaned(noun: T, secrets: Rule) -> T:
-    return each_text(noun, secrets)
+def redacted_finding(found: Finding, secrets: Rule) -> Finding:
+    """A finding, cleaned but for its code."""
+    return replace(each_text(found, secrets), code=found.code)
 
 
 def rule_of(secrets: Secrets, noun: object) -> Rule:
