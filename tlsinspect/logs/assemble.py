@@ -9,9 +9,10 @@ kept has a bound: so many threads, so many values, so many characters of each.
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from tlsinspect.logs.codes import Means, api, error, flag_values, http_status
+from tlsinspect.logs.codes import Means, api, error, flag_values
+from tlsinspect.logs.echoes import Echoes, apart, name_of
 from tlsinspect.logs.grammar import (
     SECURE_FAILURE,
     CallFailed,
@@ -34,13 +35,12 @@ from tlsinspect.model import Logged
 MOST_THREADS = 64  # that are in the middle of a failure
 MOST_LINES = 200  # between two of one failure
 APART = timedelta(seconds=10)  # messages of a thread further apart are not about the same failure
+TOLD_BY = timedelta(minutes=1)  # by when a thread has told of a failure, while others write
 RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
-ECHO = timedelta(minutes=1)  # how long callers go on to repeat a code, and a thread may take to tell of a failure
 LONGEST_MESSAGE = 300
 
 Tries = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
 _Key = tuple[Clock, str]  # and the thread
-_Failing = tuple[Clock, str, str | None]  # what failed by the name of its number, for which host; None for any
 _COMPLAINTS = {"E", "W", "F", "ERROR", "WARNING", "FATAL"}  # levels
 
 
@@ -86,14 +86,6 @@ class _Open:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """Who said first that something failed, and when."""
-
-    place: str
-    time: datetime
-
-
 class Assembler:
     """Fed with lines, gives failures. One for a file and its rotated predecessors."""
 
@@ -102,7 +94,7 @@ class Assembler:
         self._open: OrderedDict[_Key, _Open] = OrderedDict()
         self._waiting: OrderedDict[_Key, Logged] = OrderedDict()  # for what becomes of the second try
         self._last: _Key | None = None  # whose message was the last
-        self._told: OrderedDict[_Failing, _Telling] = OrderedDict()
+        self._echoes = Echoes()
 
     @property
     def busy(self) -> bool:
@@ -155,12 +147,12 @@ class Assembler:
     def _old(self, number: int, line: Line) -> Iterator[Tries]:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
-            limit = APART if key == (line.clock, line.thread) else ECHO
-            late = key[0] == line.clock and _apart(each.logged.time, line.time) > limit
+            limit = APART if key == (line.clock, line.thread) else TOLD_BY
+            late = key[0] == line.clock and apart(each.logged.time, line.time) > limit
             if late or number - each.told > MOST_LINES:
                 yield from self._closed(key)
         for key, first in list(self._waiting.items()):
-            if key[0] == line.clock and _apart(first.time, line.time) > RETRIED:
+            if key[0] == line.clock and apart(first.time, line.time) > RETRIED:
                 yield (self._waiting.pop(key),)
 
     def _tells(self, line: Line, told: Said) -> bool:
@@ -170,19 +162,8 @@ class Assembler:
             return False
         if not isinstance(told, Mentioned):
             return True
-        name = _name_of(told)
-        return name is not None and not self._repeats(line, name, told.host)
-
-    def _repeats(self, line: Line, name: str, host: str) -> bool:
-        """Whether somebody said it just before: whoever made a call repeats its code, and may add for which host. What
-        that call failed for is known then, and whoever names another host tells of another failure."""
-        for known in (host, "") if host else (None,):
-            earlier = self._told.get((line.clock, name, known))
-            if earlier is not None and earlier.place != line.place and _apart(earlier.time, line.time) <= ECHO:
-                if known == "":
-                    self._told[line.clock, name, host] = self._told.pop((line.clock, name, ""))
-                return True
-        return False
+        name = name_of(told)
+        return name is not None and not self._echoes.repeats(line, name, told.host)
 
     def _begun(self, number: int, line: Line) -> _Open:
         origin = self.origin
@@ -215,12 +196,12 @@ class Assembler:
             case CallFailed(api=called, code=code, via=via, retry=retry):
                 name = api(int(called)) if called.isdecimal() else called
                 current.logged = replace(logged, code=code, api=name, via=via, retry=retry)
-                self._remember(line, _name_of(told), "")
+                self._echoes.add(line, name_of(told), "")
             case Mentioned(code=code, http_status=http_status, host=host):
                 code = logged.code if code is None else code
                 message = line.message[:LONGEST_MESSAGE]
                 current.logged = replace(logged, code=code, http_status=http_status, host=host, message=message)
-                self._remember(line, _name_of(told), host)
+                self._echoes.add(line, name_of(told), host)
 
     # -- lines that go on ---------------------------------------------------------------------------------------------
 
@@ -249,7 +230,7 @@ class Assembler:
         if _says_nothing(logged):
             return
         first = self._waiting.pop(key, None)
-        if first is not None and (logged.retry or _apart(first.time, logged.time) > RETRIED):
+        if first is not None and (logged.retry or apart(first.time, logged.time) > RETRIED):
             yield (first,)
             first = None
         if logged.retry:
@@ -258,26 +239,6 @@ class Assembler:
                 yield (self._waiting.popitem(last=False)[1],)
         else:
             yield (logged,) if first is None else (first, logged)
-
-    def _remember(self, line: Line, name: str | None, host: str) -> None:
-        if name is None:
-            return
-        for each in (host, None):
-            key = (line.clock, name, each)
-            self._told.pop(key, None)
-            self._told[key] = _Telling(line.place, line.time)
-        while len(self._told) > MOST_THREADS:
-            self._told.popitem(last=False)
-
-
-def _name_of(told: CallFailed | Mentioned) -> str | None:
-    """The failure that a message tells of by a number, whichever way that is written; None where it tells of none."""
-    if isinstance(told, Mentioned) and told.http_status is not None:
-        answer = http_status(told.http_status, proxy=told.proxy)
-        if answer is not None:
-            return answer.name
-    known = error(told.code) if told.code is not None else None
-    return known.name if known is not None and known.means is not Means.NONE else None
 
 
 def _is_another(current: _Open, told: Said) -> bool:
@@ -300,7 +261,3 @@ def _says_nothing(logged: Logged) -> bool:
         return False
     known = error(logged.code) if logged.code is not None else None
     return known is not None and known.means is Means.NONE
-
-
-def _apart(one: datetime, other: datetime) -> timedelta:
-    return abs(other - one)
