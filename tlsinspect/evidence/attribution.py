@@ -45,6 +45,11 @@ def attribute(presented: Iterable[Certificate], trust: Trust, path: Path | None 
     return None
 
 
+def interceptor(product: Attribution | None) -> Attribution | None:
+    """The row, where it is of a product that intercepts."""
+    return product if product is not None and product.kind not in NOT_PRODUCTS else None
+
+
 def _attribution(row: Row, matched: str, most: Confidence = Confidence.LIKELY) -> Attribution:
     confidence = _CONFIDENCE[row.certainty] if most is Confidence.LIKELY else most
     return Attribution(

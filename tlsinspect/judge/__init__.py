@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tlsinspect.certificate import Certificate, text_of, title_of
-from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute
+from tlsinspect.evidence.attribution import attribute, interceptor
 from tlsinspect.evidence.crosshost import Foreign, issuer_of, shared_keys
 from tlsinspect.evidence.fingerprints import Shape, attribute_shape
 from tlsinspect.evidence.gathered import staples_of
@@ -140,7 +140,7 @@ def _assess_one(sighting: Sighting, context: Context) -> Assessment:
     decision = decide(established.facts)
     named, shaped = _attributions(established, seen, context)
     product = named or shaped
-    shown = product if product and product.kind not in NOT_PRODUCTS else None
+    shown = interceptor(product)
     words = values(endpoint, seen, established, product, context)
     return Assessment(
         endpoint=endpoint,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tlsinspect.certificate import title_of
-from tlsinspect.evidence.attribution import NO_SNI, NOT_PRODUCTS, default_at, is_portal_key
+from tlsinspect.evidence.attribution import NO_SNI, default_at, interceptor, is_portal_key
 from tlsinspect.evidence.clock import SLACK, skew
 from tlsinspect.evidence.crosshost import issuer_of
 from tlsinspect.evidence.fingerprints import lacks_public_marks
@@ -103,9 +103,10 @@ def _product(suspects: Suspects, words: Mapping[str, str]) -> Iterator[Finding]:
 
 def named_product(named: Attribution | None, words: Mapping[str, str]) -> Iterator[Finding]:
     """That names are a product's, wherever they were read."""
-    if named is not None and named.kind not in NOT_PRODUCTS:
-        yield finding("interceptor-match", _row_values(named), words, severity=named.severity)
-        if named.id == "gen-untrusted":
+    product = interceptor(named)
+    if product is not None:
+        yield finding("interceptor-match", _row_values(product), words, severity=product.severity)
+        if product.id == "gen-untrusted":
             yield finding("upstream-untrusted", {}, words)
 
 

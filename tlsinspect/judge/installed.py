@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from tlsinspect.certificate import Certificate, text_of
-from tlsinspect.evidence.attribution import NOT_PRODUCTS, attribute, listed
+from tlsinspect.evidence.attribution import attribute, interceptor, listed
 from tlsinspect.evidence.truststores import Store, Stores
 from tlsinspect.judge.findings import old_data, store_problems
 from tlsinspect.judge.words import day, enumerated, finding
-from tlsinspect.model import Attribution, Finding, InstalledAuthority, Severity
+from tlsinspect.model import Finding, InstalledAuthority, Severity
 from tlsinspect.trust import Trust
 
 MOST_NAMES = 12  # in one sentence
@@ -42,14 +42,9 @@ def _authority(certificate: Certificate, stores: Sequence[Store], trust: Trust) 
         not_after=certificate.not_after,
         stores=tuple(store.facts.id for store in stores),
         system=any(store.facts.system for store in stores),
-        product=_product(certificate, trust),
+        product=interceptor(attribute((certificate,), trust)),
         listed=found.code if found else "",
     )
-
-
-def _product(certificate: Certificate, trust: Trust) -> Attribution | None:
-    product = attribute((certificate,), trust)
-    return product if product is not None and product.kind not in NOT_PRODUCTS else None
 
 
 def findings(

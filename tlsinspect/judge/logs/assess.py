@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tlsinspect.endpoints.target import bracketed
-from tlsinspect.evidence.attribution import NOT_PRODUCTS
+from tlsinspect.evidence.attribution import interceptor
 from tlsinspect.judge.advice import case_of, remedy
 from tlsinspect.judge.logs.establish import Dates, Read, read
 from tlsinspect.judge.logs.findings import findings, short_name
@@ -48,7 +48,7 @@ def _story(failure: Tries, tries: Sequence[Assessment]) -> Iterator[Finding]:
 
 def _assessed(one: Read, trust: Trust) -> Assessment:
     rule = decide_log(one.facts)
-    shown = one.product if one.product is not None and one.product.kind not in NOT_PRODUCTS else None
+    shown = interceptor(one.product)
     words = _words(one, shown)
     logged, seen = one.logged, observed(one.logged, one.endpoint)
     return Assessment(

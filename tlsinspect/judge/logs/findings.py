@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tlsinspect.evidence.attribution import NOT_PRODUCTS, default_at
+from tlsinspect.evidence.attribution import default_at, interceptor
 from tlsinspect.evidence.clockhints import hypotheses
 from tlsinspect.judge.findings import REVERSE_ZONE, named_product
 from tlsinspect.judge.logs.establish import Read, named
@@ -42,8 +42,8 @@ def findings(read: Read, rule: LogRule, words: dict[str, str], trust: Trust) -> 
 def _of_damage(read: Read, trust: Trust) -> Iterator[Finding]:
     """What stands in a certificate that is not whole accuses nobody, and hides nobody."""
     yield finding("log-block-damaged")
-    found = named(read.logged.issuer, trust) or named(read.logged.subject, trust)
-    if found is not None and found.kind not in NOT_PRODUCTS:
+    found = interceptor(named(read.logged.issuer, trust) or named(read.logged.subject, trust))
+    if found is not None:
         yield finding("log-name-in-damage", {"id": found.id, "product": found.name})
 
 
