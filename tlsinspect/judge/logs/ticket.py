@@ -15,18 +15,25 @@ from tlsinspect.tallies import OTHERS
 from tlsinspect.text import counted
 
 MOST_TOLD = 20  # groups; the report has them all
+HERE = "here"  # where a program of that machine intercepts nobody else can exempt anything
 
 
 def ticket(report: LogReport) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
-    told = [group for group in report.groups if group.assessment.endpoint.host != OTHERS]
-    # Where a program of that machine intercepts nobody else can exempt anything.
-    here = [each for each in told if asked(each.assessment) == "exempt" and went(each.assessment) == "here"]
-    asks = {ask: [each for each in told if asked(each.assessment) == ask and each not in here] for ask in ASKS}
-    sentences = [s for ask, groups in asks.items() if groups for s in _section(ask, groups)]
-    sentences += [s for group in here[:MOST_TOLD] for s in _done_there(group)]
+    asks: dict[str, list[LogGroup]] = {}
+    for group in report.groups:
+        if group.assessment.endpoint.host != OTHERS:
+            asks.setdefault(_ask(group), []).append(group)
+    sentences = [s for ask in ASKS if ask in asks for s in _section(ask, asks[ask])]
+    sentences += [s for group in asks.get(HERE, [])[:MOST_TOLD] for s in _done_there(group)]
     local = [each.sentence for each in report.conclusions if each.code == "log-intercepted-here"]
     return "\n".join([_opening(report), *local, *sentences]) if sentences else ""
+
+
+def _ask(group: LogGroup) -> str:
+    """What is asked for: one of ASKS, nothing, or HERE."""
+    ask = asked(group.assessment)
+    return HERE if ask == "exempt" and went(group.assessment) == "here" else ask
 
 
 def _opening(report: LogReport) -> str:
