@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.logmade import MADE, SEED_2, TIME, TRUST, assessed, file, intercepted, report, skewed, unreachable
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.jsonform import to_json
@@ -16,6 +17,7 @@ from tlsinspect.model import LogReport, Verdict
 from tlsinspect.report.as_json import document, line, lines
 from tlsinspect.report.logtable import render
 from tlsinspect.report.table import PlainConsole
+from tlsinspect.trust import Trust
 
 PATH = r"C:\Users\alice.tester\AppData\Local\Google\Google Apps Migration\Tracing\acme-laptop-7\Trace.log"
 PRIVATE = {
@@ -193,6 +195,18 @@ def test_rows_of_one_s_own_file_name_their_file_and_company(tmp_path: Path) -> N
     assert found.groups[0].assessment.attribution is not None
     clean = LogRedaction(trust).report(found)
     assert given_away(everything(clean)) == []
+
+
+def test_a_stand_in_names_its_file_and_the_redacted_report_does_not(tmp_path: Path) -> None:
+    from tests.logmade import logged
+    from tlsinspect.judge.logs.assess import assess_log
+
+    own = tmp_path / "acme-root.pem"
+    own.write_bytes((ROOT / "testcerts" / "google-like-root.pem").read_bytes())
+    trust = Trust.load(own)
+    found = report(assess_log((logged(**SEED_2),), trust))
+    assert "acme" in given_away(everything(found))
+    assert given_away(everything(LogRedaction(trust).report(found))) == []
 
 
 def test_a_name_that_is_a_word_of_ours_takes_no_verdict_and_no_command_apart() -> None:

@@ -25,7 +25,7 @@ from tlsinspect.model import (
 from tlsinspect.redaction import (
     Secrets,
     is_ours,
-    of_machine,
+    of_machine_and_files,
     redacted_facts,
     redacted_finding,
     rule_of,
@@ -65,7 +65,7 @@ class LogRedaction:
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
         self._known: dict[str, dict[str, str]] = {}  # stand-ins, by kind and by what they stand for
-        self._machine = of_machine() | ({trust.added_name: "<interceptors>"} if trust.added_name else {})
+        self._machine = of_machine_and_files(trust)
 
     def report(self, report: LogReport) -> LogReport:
         secrets = self._secrets(report.files, [group.assessment for group in report.groups])

@@ -146,9 +146,7 @@ def _of_surroundings(report: Report, trust: Trust) -> Secrets:
 
 
 def _of_assessments(assessments: Sequence[Assessment], trust: Trust) -> Secrets:
-    found: Secrets = of_machine() | ({trust.added_name: "<file>"} if trust.added_name else {})
-    if trust.stand_in:
-        found[trust.facts.name.removeprefix("stand-in ")] = "<file>"
+    found = of_machine_and_files(trust)
     for assessment in assessments:
         for seen in assessment.observations:
             found |= _of_observation(seen, trust)
@@ -174,6 +172,14 @@ def _is_host(text: str) -> bool:
 def of_machine() -> Secrets:
     """This machine and its user, unless the name is a word that stands in the sentences anyway."""
     return {secret: shown for secret, shown in of_this_machine().items() if secret.casefold() not in _our_words()}
+
+
+def of_machine_and_files(trust: Trust) -> Secrets:
+    """The same, and the files of somebody's own that were judged by."""
+    found = of_machine() | ({trust.added_name: "<file>"} if trust.added_name else {})
+    if trust.stand_in:
+        found[trust.facts.name.removeprefix("stand-in ")] = "<file>"
+    return found
 
 
 @cache
