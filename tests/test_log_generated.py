@@ -114,6 +114,17 @@ def test_an_open_file_is_read_and_left_open(kind: LogKind) -> None:
     assert not stream.closed
 
 
+@pytest.mark.parametrize("ended", ["", "\n"])
+def test_when_a_log_ends_is_known_though_its_last_line_says_no_time(tmp_path: Path, ended: str) -> None:
+    path = tmp_path / "Trace.log"
+    path.write_bytes(
+        Form().octets(log([Incident(at(60), flags=0x9, certificate=FIDDLER)]).lines) + b"cut" + ended.encode()
+    )
+    reading = Reading(Reader(find([str(path)])), Trust.default())
+    assert len(list(reading)) == 1
+    assert reading.files[0].last == at(60)
+
+
 def test_both_forms_in_one_file(tmp_path: Path) -> None:
     incidents = [Incident(at(60 * n), KINDS[n % 2], flags=0x9, certificate=FIDDLER) for n in range(6)]
     written = log(incidents, between=2)

@@ -52,12 +52,12 @@ class BeingRead:
     last: datetime | None = None
     begin: bytes = b""  # as far as it is not known yet what it says
     seen: int = 0  # octets of it that were looked at
-    end: bytes = b""  # of the last block
+    end: bytes = b""  # of what was read, the last TAIL octets
 
     def add(self, block: bytes) -> None:
         """Count its lines, and see what the beginning says, which may come in pieces."""
         self.lines += line_count(block)
-        self.end = block[-TAIL:]
+        self.end = block[-TAIL:] if len(block) >= TAIL else (self.end + block)[-TAIL:]
         if self.seen < HEAD:
             self.begin += block[: HEAD - len(self.begin)]
             if len(self.begin) >= min(2 * self.seen, HEAD):
