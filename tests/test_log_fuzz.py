@@ -69,7 +69,7 @@ _MESSAGES = st.one_of(
     _WORDS,
     st.builds("Secure connection failure. Status: {}. Info {}".format, _NUMBERS, _NUMBERS),
     st.builds("TLS connection failure. [Status: {}. Status Info: {}]".format, _NUMBERS, _NUMBERS),
-    st.sampled_from(("Tries details:", "Certificate details:", "Certificate details: x")),
+    st.sampled_from(("Failure details:", "Certificate details:", "Certificate details: x")),
     st.builds("WINHTTP_CALLBACK_STATUS_FLAG_{}: {}".format, st.sampled_from(("INVALID_CA", "X", "")), _WORDS),
     st.builds("Error from API {} with {}. Will try {}. Code: {}".format, _WORDS, _WORDS, _WORDS, _NUMBERS),
     st.builds("Error result {}, hr = {}. Setting event {}.".format, st.integers(-9, 10**12), _NUMBERS, _WORDS),
@@ -413,7 +413,7 @@ def _threads() -> Iterator[bytes]:
 
 def _endless_block() -> Iterator[bytes]:
     yield trace_line(at(0), "Secure connection failure. Status: 0x00010000. Info 0x00000009").encode() + b"\n"
-    yield trace_line(at(0), "Tries details:").encode() + b"\n---Subject---\n"
+    yield trace_line(at(0), "Failure details:").encode() + b"\n---Subject---\n"
     yield from (b"value %d\n" % n for n in range(200_000))
 
 
