@@ -164,6 +164,12 @@ def test_a_stranger_s_many_names_grow_no_table() -> None:
     assert "<name>" in str(clean.observations)
 
 
+def test_a_call_without_a_name_names_nobody() -> None:
+    clean = LogRedaction(TRUST).assessment(unreachable(api="API 8"))
+    assert clean.observations[0].logged is not None
+    assert clean.observations[0].logged.api == "API 8"
+
+
 def test_standard_input_and_localhost_name_nobody() -> None:
     clean = LogRedaction(TRUST).report(report(unreachable(file="-", name="localhost"), files=(file("-"),)))
     said = clean.groups[0].assessment.observations[0].logged

@@ -48,7 +48,7 @@ _WAY = re.compile(
 )
 _VERSION = re.compile(r"(?:\d|windows|server|service|pack|sp|build|x64|x86|[\s.,:/()-])*", re.IGNORECASE)
 _THREAD = re.compile(r"(?:0x)?[0-9A-Fa-f]{0,16}")
-_API = re.compile(r"(?:(?:WinHttp|Internet|Http)\w{0,40})?")
+_API = re.compile(r"(?:(?:WinHttp|Internet|Http)\w{0,40}|API \d{1,10})?")
 _PLAIN: Mapping[str, re.Pattern[str]] = {
     "via": _WAY,
     "retry": _WAY,
