@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PureWindowsPath
 
-from tlsinspect.judge.logs.words import unprinted
+from tlsinspect.judge.logs.words import word
 from tlsinspect.model import (
     Advice,
     Assessment,
@@ -163,7 +163,7 @@ def _rekeyed(counts: Mapping[str, int], rule: Rule) -> dict[str, int]:
     """Those that have become alike are counted together."""
     found: dict[str, int] = {}
     for name, count in counts.items():
-        shown = name if name in (OTHERS, unprinted()) else rule(name)
+        shown = name if name in (OTHERS, word("unprinted")) else rule(name)
         found[shown] = found.get(shown, 0) + count
     return found
 

@@ -15,7 +15,7 @@ from tlsinspect.judge.logs.advice import advised
 from tlsinspect.judge.logs.commands import commands
 from tlsinspect.judge.logs.conclude import conclusions
 from tlsinspect.judge.logs.ticket import ticket
-from tlsinspect.judge.logs.words import ended, logged_of, others, unprinted
+from tlsinspect.judge.logs.words import ended, logged_of, word
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import place_of
@@ -133,7 +133,7 @@ def destination(a: Assessment) -> str:
     """Where it went, address and port."""
     found = ended(a)
     if found is None or found.address is None:
-        return unprinted()
+        return word("unprinted")
     return bracketed(found.address) + (f":{found.port}" if found.port is not None else "")
 
 
@@ -153,7 +153,7 @@ def _standing_for_many(a: Assessment) -> Assessment:
     return replace(
         a,
         endpoint=replace(a.endpoint, host=OTHERS),
-        explanation=others(),
+        explanation=word("others"),
         findings=(),
         attribution=None,
         remedy="",

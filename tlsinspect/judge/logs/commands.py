@@ -26,16 +26,16 @@ def commands(groups: Sequence[LogGroup]) -> tuple[str, ...]:
 
 
 def _command(hosts: set[str], options: str) -> str:
-    everything = "" in hosts or hosts.issuperset(profile_hosts())
+    everything = hosts.issuperset(profile_hosts())  # which is what a scan without hosts looks at
     named = () if everything else tuple(host for host in profile_hosts() if host in hosts)
     return " ".join(filter(None, ("tlsinspect scan", *named, options)))
 
 
 def _hosts(group: LogGroup) -> Sequence[str]:
-    """The profile's hosts that it is about; the empty one stands for all of the profile."""
+    """The profile's hosts that it is about."""
     if group.assessment.rule in _EVERYTHING:
-        return ("",)
-    return scanned(group.assessment.endpoint.host) or ("",)
+        return profile_hosts()
+    return scanned(group.assessment.endpoint.host) or profile_hosts()
 
 
 def scanned(pattern: str) -> tuple[str, ...]:

@@ -20,8 +20,7 @@ def word(key: str, values: Mapping[str, str] | None = None) -> str:
 
 def moment(time: datetime) -> str:
     """To the second where there are any. Years before 1000 have four digits too."""
-    text = time.isoformat(sep=" ")[:19]
-    return text.removesuffix(":00") + "Z" if text.count(":") == 2 else text + "Z"
+    return time.isoformat(sep=" ")[:19].removesuffix(":00") + "Z"
 
 
 def period(first: datetime | None, last: datetime | None) -> str:
@@ -58,14 +57,6 @@ def listed(names: Iterable[str]) -> str:
     """Each once, and how many more there are."""
     each = [printable(name) for name in dict.fromkeys(names)]
     return enumerated(each, MOST_NAMED) if each else ""
-
-
-def unprinted() -> str:
-    return word("unprinted")
-
-
-def others() -> str:
-    return word("others")
 
 
 def place(host: str) -> str:
