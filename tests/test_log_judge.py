@@ -383,6 +383,18 @@ def test_an_error_of_a_server_of_google_s_is_no_failure_of_the_network() -> None
     assert of_text("\n".join(line.format(status) for status in (403, 404, 429, 500, 502, 503))) == []
 
 
+def test_a_code_is_named_and_not_the_status_beside_it() -> None:
+    line = "2026-03-02T09:00:00.000+00:00 1a20 E:Sync gsync32!Sync::Run @ 12 ()> HTTP status 200, hr = 0x80072efe"
+    (found,) = of_text(line)
+    assert sentence(found, "log-code").startswith("Windows reported ERROR_WINHTTP_CONNECTION_ERROR (0x80072efe): ")
+
+
+def test_a_refusal_and_the_tls_failure_after_it_are_two() -> None:
+    refusal = "2026-03-02T09:00:00.000+00:00 1a20 E:Network gsync32!Http::Ask @ 7 ()> Proxy says HTTP status 407\n"
+    found = of_text(refusal + log([Incident(at(1), flags=0x9, certificate=FIDDLER)]).text)
+    assert [each.verdict for each in found] == [Verdict.BLOCKED, Verdict.INTERCEPTED]
+
+
 def test_a_cancelled_request_is_no_failure() -> None:
     assert read(Incident(at(0), code=12017), Incident(at(60), code=12032)) == []
 

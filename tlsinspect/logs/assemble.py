@@ -244,13 +244,14 @@ class Assembler:
 def _is_another(current: _Open, told: Said) -> bool:
     """Whether this begins another failure: what it says was said already."""
     logged = current.logged
+    failed = logged.code is not None or logged.http_status is not None
     match told:
         case NotSecure():
-            return logged.status is not None or logged.code is not None or bool(current.printed.parts)
+            return logged.status is not None or failed or bool(current.printed.parts)
         case Printing():
             return bool(current.printed.parts)
         case CallFailed() | Mentioned():
-            return logged.code is not None or logged.http_status is not None
+            return failed
         case Raised() | WentTo():
             return False
 

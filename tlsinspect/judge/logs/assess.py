@@ -17,7 +17,7 @@ from tlsinspect.judge.logs.rules import decide_log
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import day, explanation, finding
 from tlsinspect.logs.assemble import Tries
-from tlsinspect.logs.codes import error, http_status
+from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import UNKNOWN_HOST, hosts_in, observed
 from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding
 from tlsinspect.trust import Trust
@@ -99,15 +99,13 @@ def _words(one: Read, product: Attribution | None) -> dict[str, str]:
 
 
 def _number(one: Read) -> str:
-    """The code as it is looked up elsewhere: the one that is told of, where a status of HTTP stands beside it."""
-    code, status = one.logged.code, one.logged.http_status
-    answer = http_status(status, proxy=True) if status is not None else None
-    if answer is not None and one.code == answer:
-        return f"{answer.name} ({status})"
-    if code is None:
-        return f"HTTP {status}" if status is not None else "no code"
-    known = error(code)
-    return f"{known.name} (0x{code:08x})" if known is not None else f"0x{code:08x}"
+    """The number that `what` is said of, as it is looked up elsewhere."""
+    code, answer, known = one.logged.code, one.logged.http_status, one.code
+    if code is not None and known is error(code):
+        return f"{known.name} (0x{code:08x})" if known is not None else f"0x{code:08x}"
+    if answer is not None:
+        return f"{known.name} ({answer})" if known is not None else f"HTTP {answer}"
+    return "no code"
 
 
 def _where(one: Read) -> str:
