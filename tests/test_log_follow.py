@@ -139,6 +139,28 @@ def test_while_one_log_is_gone_the_others_are_not_read_anew(tmp_path: Path) -> N
     assert sorted(told(failures, 2)) == [3, 4]
 
 
+def test_a_folder_that_cannot_be_looked_into_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is looked for."""
+    add(tmp_path / "a.log", made(0).text)
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    walk = os.walk
+
+    def walked(top: str, **options: Any) -> Iterator[Any]:
+        options["onerror"](PermissionError(13, "Permission denied", str(closed)))
+        return walk(top, **options)
+
+    monkeypatch.setattr("tlsinspect.logs.sources.os.walk", walked)
+    follower = following(tmp_path)
+    failures = iter(follower)
+    assert told(failures) == [0]
+    for number in range(1, 4):
+        follower._looked = 0
+        add(tmp_path / "a.log", made(number).text)
+        assert told(failures) == [number]
+    assert sorted(Path(file.name).name for file in follower.files) == ["a.log", "closed"]
+
+
 def test_packed_logs_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "Trace.log.1.gz").write_bytes(gzip.compress(made(0).text.encode()))
     add(tmp_path / "Trace.log", made(1).text)

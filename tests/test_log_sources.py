@@ -104,6 +104,14 @@ def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
         (tmp_path / "b").chmod(0o700)
 
 
+@pytest.mark.parametrize("given", ["", "*.log"])
+def test_one_name_in_a_folder_that_leads_nowhere_costs_no_other(tmp_path: Path, given: str) -> None:
+    made(tmp_path, "a.log")
+    (tmp_path / "b.log").symlink_to("b.log")
+    found = find([str(tmp_path / given)])
+    assert [Path(source.name).name for source in found] == ["a.log", "b.log"]
+
+
 def test_a_folder_without_a_log(tmp_path: Path) -> None:
     made(tmp_path, "mail.pst")
     with pytest.raises(UsageError, match="holds no log"):

@@ -4,7 +4,7 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +85,10 @@ def _meant(name: str) -> Iterator[tuple[Source, Identity]]:
         return
     if not glob.has_magic(name):
         raise UsageError(f"{name}: there is no such file or folder")
-    files = [each for each in _ordered(fitting(name)) if os.path.isfile(each)]
+    files = list(_found(_ordered(fitting(name))))
     if not files:
         raise UsageError(f"{name}: no file fits this pattern")
-    yield from _existing(files)
+    yield from files
 
 
 def _in_folder(name: str) -> Iterator[tuple[Source, Identity]]:
@@ -99,18 +99,24 @@ def _in_folder(name: str) -> Iterator[tuple[Source, Identity]]:
         found += (os.path.join(folder, file) for file in files if _LOG.fullmatch(file))
         if len(found) > MOST_FILES:
             raise UsageError(f"{name}: more than {MOST_FILES:,} files; name fewer")
-    regular = list(_existing(_ordered(iter(found)), regular=True))
-    if not regular and not closed:
+    logs = list(_found(_ordered(found), closed))
+    if not logs:
         raise UsageError(f"{name}: holds no log (*.log, *.txt, rotated or packed with gzip)")
-    yield from regular
-    yield from ((Source(folder), folder) for folder in closed)
+    yield from logs
 
 
-def _existing(names: Sequence[str], *, regular: bool = False) -> Iterator[tuple[Source, Identity]]:
-    """What is gone in the meantime is left out; so is, where only the `regular` count, what is no file."""
-    for name in names:
-        status = _status(name)
-        if status is not None and (S_ISREG(status.st_mode) or not regular):
+def _found(names: Sequence[str], closed: Sequence[str] = ()) -> Iterator[tuple[Source, Identity]]:
+    """The files of these names, and the folders that are `closed`. What is gone in the meantime is left out, and so is
+    what is no file; what cannot be looked at stays, and will be said not to be readable."""
+    for name in (*names, *closed):
+        try:
+            status = os.stat(name)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            yield Source(name), name
+            continue
+        if S_ISREG(status.st_mode) or name in closed:
             yield _source(name, status)
 
 
@@ -129,13 +135,13 @@ def _status(name: str) -> os.stat_result | None:
         raise UsageError(f"{name}: cannot be read ({reason_of(error)})") from None
 
 
-def _ordered(names: Iterator[str]) -> list[str]:
+def _ordered(names: Iterable[str]) -> list[str]:
     """By name, and of a log and its predecessors the oldest first: the highest number, then old, then itself."""
 
     def key(name: str) -> tuple[str, int, str]:
         rotated = _ROTATED.search(name)
-        number = -1 if rotated is None or rotated["number"] is None else int(rotated["number"])
-        age = number + 1 if number >= 0 else int(rotated is not None and rotated["old"] is not None)
-        return _ROTATED.sub("", name), -age, name
+        assert rotated is not None  # there is always an end
+        age = int(rotated["number"]) + 1 if rotated["number"] else int(bool(rotated["old"]))
+        return name[: rotated.start()], -age, name
 
     return sorted(names, key=key)
