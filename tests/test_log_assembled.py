@@ -259,8 +259,8 @@ def test_two_callers_after_two_calls_each_name_their_own() -> None:
         trace_line(at(1), named.format("mail.google.com"), place="Mail", number=2),
         trace_line(at(2), named.format("mail.google.com"), place="Sync", number=3),
         trace_line(at(3), named.format("www.googleapis.com"), place="Sync", number=4),
-        trace_line(at(4), call),
-        trace_line(at(5), named.format("mail.google.com"), place="Mail", number=2),
+        trace_line(at(5), call),
+        trace_line(at(6), named.format("mail.google.com"), place="Mail", number=2),
     ]
     assert [(each.api != "", each.host) for each in told(lines)] == [
         (True, ""),
@@ -294,3 +294,128 @@ def test_where_a_connection_went_may_have_a_zone(printed: str) -> None:
     failed = trace_line(at(0), "Error result 5, hr = 0x80072ee7.")
     (found,) = told([failed, line])
     assert (found.address, found.port, found.name) == ("fe80::1", 8888, "PC-7")
+
+
+STRAY = (
+    "2026-03-02T06:00:01.250-03:00 1a2",  # cut short
+    "2026-03-02T09:00:01.250+00:00 1b20 A:Network-IO M!Run @ 5 ()> Sync started",
+    "2026-03-02T09:00:60.250+00:00 1b20 A:Network M!Run @ 5 ()> Sync started",
+    "[0302/090001.123:INFO:token.cc(12)] Refreshing the token",
+    "[1234:5678:0302/090001.123:INFO:token.cc(12)] Refreshing the token",
+    "[2026-03-02T09:00:00:VERBOSE1:windows_http.cc(12)] Refreshing",
+    "2026-03-02 09:00:01 Sync started",
+    "WARNING: database is busy",
+    *head("gwmmo")[:1],
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stray", STRAY)
+def test_a_message_of_another_form_is_no_value_of_a_name(kind: LogKind, stray: str) -> None:
+    lines = list(log([Incident(at(0), kind, flags=0x8, certificate=GOOGLE)]).lines)
+    for place in range(lines.index("---Validity--"), lines.index("-------------") + 1):
+        (found,) = told([*lines[:place], stray, *lines[place:]])
+        assert stray not in (*found.subject, *found.issuer)
+        assert not found.whole
+
+
+def test_a_log_whose_predecessor_ends_in_a_certificate_does_not_go_on_with_its_head() -> None:
+    lines = list(log([Incident(at(0), flags=0x8, certificate=GOOGLE)]).lines)
+    cut = lines.index("Google Trust Services")
+    (found,) = told([*lines[:cut], *head("gwmmo"), *lines[cut:]])
+    assert not found.whole
+    assert set(found.issuer) <= set(GOOGLE.issuer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blanks_around_lines_are_nothing(kind: LogKind) -> None:
+    incident = Incident(at(0), kind, flags=0x9, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))
+    lines = log([incident]).lines
+    assert told(f"{line} " for line in lines) == [incident.logged]
+    assert told(f"  {line}\t" for line in lines) == [incident.logged]
+    assert told(f"\ufeff{line}" for line in lines) == [incident.logged]
+
+
+def test_where_threads_have_no_names_and_write_between_each_other_all_is_mixed() -> None:
+    company = Certificate(
+        ("DE", "Corp GmbH", "server.corp.example"), ("DE", "Corp GmbH", "Corp CA"), GOOGLE.not_before, GOOGLE.not_after
+    )
+    one, other = (
+        [
+            list(message)
+            for message in messages(Incident(at(0), LogKind.AUTHORISATION, flags=flags, certificate=certificate))
+        ]
+        for flags, certificate in ((0x1, GOOGLE), (0x8, company))
+    )
+    whole = [line for message in (one[0], other[0], *one[1:], *other[1:]) for line in message]
+    begun, left = one[1][:5], one[1][5:]
+    torn = [*one[0], *begun, *other[0], *other[1][:5], *left[:1], *other[1][5:], *left[1:]]
+    torn += [line for message in (*other[2:], *one[2:]) for line in message]
+    for lines in (whole, torn):
+        tries = [each for failure in failures(lines) for each in failure]
+        assert all(each.mixed for each in tries if each.status is not None)
+        assert all(each.mixed or each.issuer in ((), company.issuer, GOOGLE.issuer) for each in tries)
+
+
+@pytest.mark.parametrize(
+    ("message", "count"),
+    [
+        ("S/MIME: signer certificate of attachment, error 0x80092010", 2),
+        ("Could not reach https://gmail.com/x, hr = 0x80072ee7", 2),
+        ("Request of https://www.googleapis.com/ failed, hr = 0x80072f8f", 1),
+        ("Request of https://www.googleapis.com/ failed, hr = 0x80072f0d", 1),  # INVALID_CA, as a flag says too
+    ],
+)
+def test_a_code_of_something_else_is_not_the_tls_failure_s(message: str, count: int) -> None:
+    incident = Incident(at(0), flags=0x9, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))
+    lines = list(log([incident]).lines)
+    lines.insert(-2, trace_line(at(0.4), message, place="Mail::Check", number=7))
+    found = told(lines)
+    assert len(found) == count
+    if count == 2:
+        assert incident.logged in found
+
+
+def test_a_caller_who_says_it_before_the_call_does_is_no_second_failure() -> None:
+    lines = [
+        trace_line(at(0), "Request of https://www.googleapis.com/ failed, hr = 0x80072ee7", place="Sync", number=2),
+        trace_line(at(0.1), "Error result 5, hr = 0x80072ee7."),
+    ]
+    (found,) = told(lines)
+    assert (found.host, found.api) == ("www.googleapis.com", "WinHttpSendRequest")
+
+
+def test_what_is_told_slowly_is_one_failure() -> None:
+    told_at = [
+        message
+        for n, each in enumerate(messages(Incident(at(0), flags=0x9, certificate=FIDDLER)))
+        for message in (each[0].replace(":00.250", f":{9 * n:02}.250"), *each[1:])
+    ]
+    assert len(told(told_at)) == 1
+
+
+@pytest.mark.parametrize(
+    ("second", "stories"),
+    [
+        ("with direct connection. Code: 0x00002ee7", 1),
+        ("with no proxy. Code: 0x00002ee7", 1),
+        ("with WinHTTP proxy. Code: 0x00002ee7", 2),
+        ("with WinHTTP proxy. Will try direct (without proxy). Code: 0x00002ee7", 2),
+    ],
+)
+def test_a_second_try_goes_another_way(second: str, stories: int) -> None:
+    first = "Error from API WinHttpSendRequest with WinHTTP proxy. Will try direct (without proxy). Code: 0x00002efd"
+    lines = [
+        authorisation_line(at(0), first),
+        authorisation_line(at(50), f"Error from API WinHttpSendRequest {second}"),
+    ]
+    assert len(failures(lines)) == stories
+    mentioned = authorisation_line(at(50), "Request to https://www.googleapis.com/x failed. Code: 0x00002ee7")
+    assert len(failures([lines[0], mentioned])) == 2
+
+
+def test_of_two_that_are_to_be_tried_again_at_once_nobody_knows_whose_the_second_is() -> None:
+    first = "Error from API WinHttpSendRequest with WinHTTP proxy. Will try direct (without proxy). Code: 0x00002efd"
+    second = "Error from API WinHttpSendRequest with direct connection. Code: 0x00002ee7"
+    lines = [authorisation_line(at(n), text) for n, text in enumerate((first, first, second, second))]
+    assert [len(tries) for tries in failures(lines)] == [1, 1, 1, 1]

@@ -80,7 +80,7 @@ def test_an_interception_needs_a_whole_certificate_of_somebody_else() -> None:
         if rule.verdict is Verdict.INTERCEPTED:
             seen += 1
             assert facts.certificate == "whole"
-            assert facts.product or facts.stranger
+            assert facts.product or facts.issuer == "other"
     assert seen > 1000
 
 

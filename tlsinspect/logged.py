@@ -42,10 +42,12 @@ class Reading:
         return self._assessed(self._reader.rest())
 
     def _assessed(self, failures: Iterator[Tries]) -> Iterator[Assessment]:
-        return (assess_log(failure, self._trust) for failure in failures if self._is_wanted(failure[0].time))
+        return (assess_log(failure, self._trust) for failure in failures if self._is_wanted(failure))
 
-    def _is_wanted(self, time: datetime) -> bool:
-        return (self._since is None or time >= self._since) and (self._until is None or time <= self._until)
+    def _is_wanted(self, failure: Tries) -> bool:
+        """Whether one of its tries failed in that time."""
+        since, until = self._since, self._until
+        return any((since is None or each.time >= since) and (until is None or each.time <= until) for each in failure)
 
 
 def read_log(

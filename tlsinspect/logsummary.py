@@ -65,7 +65,7 @@ class Summing:
 
     def add(self, assessment: Assessment) -> None:
         said = logged_of(assessment)
-        product, time = next((each.product for each in said if each.product), ""), said[0].time if said else None
+        product, times = next((each.product for each in said if each.product), ""), [each.time for each in said]
         where = destination(assessment)
         self._failures += 1
         self._verdicts.add(str(assessment.verdict))
@@ -77,9 +77,8 @@ class Summing:
         group.products.add(product)
         group.destinations.add(where)
         group.files.add(next((each.file for each in said), ""))
-        if time is not None:
-            group.times.add(time)
-            self._times.add(time)
+        for each in (group.times, self._times):
+            each.add(*times)
 
     def _group(self, assessment: Assessment, said: Sequence[Logged], product: str) -> _Group:
         key = _alike(assessment, said, product)

@@ -45,16 +45,18 @@ class Times:
     def step(self) -> int:
         return _step(self._level)
 
-    def add(self, time: datetime) -> None:
-        first = time if self.first is None else min(time, self.first)
-        last = time if self.last is None else max(time, self.last)
+    def add(self, *times: datetime) -> None:
+        """Something that came once, at the first of these moments, and went on until the last."""
+        if not times:
+            return
+        first, last = min(filter(None, (self.first, *times))), max(filter(None, (self.last, *times)))
         before = self.step
         while _number(last, self.step) - _number(first, self.step) >= MOST_STEPS:
             self._level += 1
         if self.step != before:
             self._counts = _in_steps(self._counts, before, self.step)
         self.first, self.last = first, last
-        number = _number(time, self.step)
+        number = _number(times[0], self.step)
         self._counts[number] = self._counts.get(number, 0) + 1
 
     def timeline(self, whole: "Times | None" = None) -> Timeline | None:

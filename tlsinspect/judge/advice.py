@@ -11,7 +11,8 @@ from tlsinspect.judge.rules import INCIDENTS
 from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Advice, Assessment, Attribution, Endpoint, Verdict
 
-ASKS = ("incident", "exempt", "allow", "explain")  # what a ticket asks for, in this order
+# What a ticket asks for, in this order.
+ASKS = ("incident", "exempt", "authenticate", "allow", "plain", "reach", "explain")
 TARGETS = "targets"  # the profile of hosts that were named one by one
 
 

@@ -9,9 +9,9 @@ kept has a bound: so many threads, so many values, so many characters of each.
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from tlsinspect.logs.codes import Means, api, error, flag_values
+from tlsinspect.logs.codes import Means, api, error, flag_values, flags
 from tlsinspect.logs.echoes import Echoes, apart, name_of
 from tlsinspect.logs.grammar import (
     SECURE_FAILURE,
@@ -24,6 +24,7 @@ from tlsinspect.logs.grammar import (
     Raised,
     Said,
     WentTo,
+    begins_message,
     dated,
     raised,
     said,
@@ -36,6 +37,7 @@ MOST_THREADS = 64  # that are in the middle of a failure
 MOST_LINES = 200  # between two of one failure
 APART = timedelta(seconds=10)  # messages of a thread further apart are not about the same failure
 TOLD_BY = timedelta(minutes=1)  # by when a thread has told of a failure, while others write
+AT_ONCE = timedelta(seconds=1)  # within which two messages with one code are of the same call
 RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
 LONGEST_MESSAGE = 300
 
@@ -60,6 +62,7 @@ class _Open:
 
     logged: Logged
     told: int  # the number of the last line that told something
+    time: datetime  # of the last message that did
     going_on: bool = False  # whether lines without a time belong to it
     printed: Printed = field(default_factory=Printed)
 
@@ -95,6 +98,7 @@ class Assembler:
         self._waiting: OrderedDict[_Key, Logged] = OrderedDict()  # for what becomes of the second try
         self._last: _Key | None = None  # whose message was the last
         self._echoes = Echoes()
+        self._tangled: dict[Clock, datetime] = {}  # when threads that are not told apart last wrote between each other
 
     @property
     def busy(self) -> bool:
@@ -103,6 +107,7 @@ class Assembler:
 
     def feed(self, number: int, text: str) -> Iterator[Tries]:
         """The failures that are complete with this line, which ends without its line break."""
+        text = text.strip("\ufeff \t")  # of files put together, and of what was copied out of mails and pages
         line = dated(text)
         if line is None:
             self._continue(number, text)
@@ -115,7 +120,11 @@ class Assembler:
         told = said(line.message)
         if told is None or not self._tells(line, told):
             return
-        if current is not None and _is_another(current, told):
+        if current is not None and isinstance(told, Mentioned) and _is_of_another(current, told):
+            yield from self._alone(number, line, told)
+            return
+        if current is not None and _is_another(current, told, line.time):
+            self._cut_off(current, line)
             yield from self._closed(key)
             current = None
         if current is None:
@@ -148,7 +157,7 @@ class Assembler:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
             limit = APART if key == (line.clock, line.thread) else TOLD_BY
-            late = key[0] == line.clock and apart(each.logged.time, line.time) > limit
+            late = key[0] == line.clock and apart(each.time, line.time) > limit
             if late or number - each.told > MOST_LINES:
                 yield from self._closed(key)
         for key, first in list(self._waiting.items()):
@@ -178,15 +187,31 @@ class Assembler:
             system=origin.system,
             thread=line.thread,
         )
-        return _Open(logged, number)
+        found = _Open(logged, number, line.time)
+        tangled = self._tangled.get(line.clock)
+        found.printed.mixed = tangled is not None and not line.thread and apart(tangled, line.time) <= APART
+        return found
+
+    def _alone(self, number: int, line: Line, told: Mentioned) -> Iterator[Tries]:
+        """A failure of one message, beside the one that is being told."""
+        found = self._begun(number, line)
+        self._add(found, number, line, told)
+        yield (found.finished(),)
+
+    def _cut_off(self, current: _Open, line: Line) -> None:
+        """Another failure begins. Where threads have no names, one that was not told to its end is told further, and
+        whose each of the next messages is cannot be known."""
+        if not line.thread and current.logged.status is not None and current.logged.code is None:
+            current.printed.mixed = True
+            self._tangled[line.clock] = line.time
 
     def _add(self, current: _Open, number: int, line: Line, told: Said) -> None:
-        current.told = number
+        current.told, current.time = number, line.time
         logged = current.logged
         match told:
-            case NotSecure(flags):
+            case NotSecure(flags=raised_flags):
                 # Those that were named before it go with it.
-                current.logged = replace(logged, status=SECURE_FAILURE, flags=(logged.flags or 0) | flags)
+                current.logged = replace(logged, status=SECURE_FAILURE, flags=(logged.flags or 0) | raised_flags)
             case Raised():
                 current.complain(told)
             case Printing():
@@ -209,6 +234,12 @@ class Assembler:
         """A line without a time belongs to the message before it, or perhaps to a certificate that was being printed
         when another thread wrote that message."""
         current = self._open.get(self._last) if self._last is not None else None
+        if begins_message(text):
+            self._last = None
+            if current is not None and current.going_on:
+                current.printed.interrupt()
+                current.going_on = False
+            return
         waiting = [each for each in self._open.values() if each.waits and each is not current]
         if current is None or not current.going_on:
             if not waiting:
@@ -230,8 +261,11 @@ class Assembler:
         if _says_nothing(logged):
             return
         first = self._waiting.pop(key, None)
-        if first is not None and (logged.retry or apart(first.time, logged.time) > RETRIED):
+        if first is not None and not _is_second(first, logged):
             yield (first,)
+            if logged.retry and apart(first.time, logged.time) <= APART:
+                yield (logged,)  # two at once, of which nobody knows whose the next is
+                return
             first = None
         if logged.retry:
             self._waiting[key] = logged
@@ -241,7 +275,25 @@ class Assembler:
             yield (logged,) if first is None else (first, logged)
 
 
-def _is_another(current: _Open, told: Said) -> bool:
+def _is_second(first: Logged, logged: Logged) -> bool:
+    """Whether this is what became of the second try: a call, and by another way than the first."""
+    another_way = not logged.via or logged.via != first.via
+    return bool(logged.api) and not logged.retry and another_way and apart(first.time, logged.time) <= RETRIED
+
+
+def _is_of_another(current: _Open, told: Mentioned) -> bool:
+    """Whether a code in other words is of something else than the TLS failure that is being told, of whose complaints
+    it is none: what a thread says meanwhile may be of a mail's signature."""
+    logged = current.logged
+    if logged.status is None and not current.printed.parts:
+        return False
+    known = error(told.code) if told.code is not None else None
+    if told.http_status is not None or known is None:
+        return True
+    return known.means is not Means.SEE_FLAGS and known.means not in {each.means for each in flags(logged.flags or 0)}
+
+
+def _is_another(current: _Open, told: Said, time: datetime) -> bool:
     """Whether this begins another failure: what it says was said already."""
     logged = current.logged
     failed = logged.code is not None or logged.http_status is not None
@@ -250,7 +302,13 @@ def _is_another(current: _Open, told: Said) -> bool:
             return logged.status is not None or failed or bool(current.printed.parts)
         case Printing():
             return bool(current.printed.parts)
-        case CallFailed() | Mentioned():
+        case CallFailed():
+            # A caller may have said it before the call's own line is written.
+            before = Mentioned(logged.code, logged.http_status, logged.host, proxy=True)
+            at_once = apart(current.time, time) <= AT_ONCE
+            same = at_once and (logged.status is not None or name_of(before) == name_of(told))
+            return failed and (logged.api != "" or not same)
+        case Mentioned():
             return failed
         case Raised() | WentTo():
             return False

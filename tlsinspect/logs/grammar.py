@@ -64,6 +64,18 @@ def dated(text: str) -> Line | None:
     return Line(LogKind.AUTHORISATION, time, zone is not None, "", level, "", place, message)
 
 
+# How messages begin in any log: those of other programs, of other forms, or cut short. A certificate has no such line.
+_MESSAGE = re.compile(
+    r"\[?(?:\d{1,9}:){0,4}\d{4}(?:-\d\d-\d\d[T ]\d|/\d{6})|\[?\d{4}-\d\d-\d\dT|"
+    r"\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|VERBOSE\d?)\b|Configuration:"
+)
+
+
+def begins_message(text: str) -> bool:
+    """Whether a line that is none of the two forms begins a message all the same, and goes on with none."""
+    return _MESSAGE.match(text) is not None
+
+
 def _time(text: str) -> datetime | None:
     """An aware time in UTC; a clock without a zone is taken for UTC."""
     try:

@@ -47,9 +47,10 @@ def hosts_in(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower() for value in values if _HOST.fullmatch(value) or is_address(value))
 
 
-def endpoint_of(logged: Logged, trust: Trust) -> Endpoint:
-    """The host is Google's name on the certificate, or the one that the message names."""
-    named = (*hosts_in(logged.subject), logged.host)
+def endpoint_of(logged: Logged, trust: Trust, *, wrong_name: bool) -> Endpoint:
+    """The host is the one that the message names, or Google's name on the certificate, unless that is for another host
+    than was asked for."""
+    named = (logged.host,) if wrong_name else (logged.host, *hosts_in(logged.subject))
     host = next((each for each in named if each and trust.is_google_name(each)), UNKNOWN_HOST)
     row = Row(
         url=f"https://{host.removeprefix('*.')}/",

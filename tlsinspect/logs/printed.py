@@ -43,6 +43,10 @@ class Printed:
         dates = [self.edges.get(name) for name in ("from", "until")]
         return self.ended and not self.torn and None not in dates and all(self.names.values())
 
+    def interrupt(self) -> None:
+        """Something else was written where a line of it was to come."""
+        self.torn |= 0 < self.parts < len(_SECTIONS)
+
     def add(self, text: str) -> None:
         """Take a line in, if it is part of it. Where one comes after its end, a value was made to look
         like the end, and it is not whole."""

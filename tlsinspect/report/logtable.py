@@ -31,7 +31,7 @@ _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "-=+*#"
 _BESIDE = {
     "clock-hypothesis": "perhaps {hypothesis}",
     "log-root-not-trusted": "Windows does not trust it there",
-    "log-root-trusted": "Windows does not complain of it",
+    "log-root-trusted": "Windows does not complain of its issuer",
     "log-ends-here": "on that machine itself",
     "log-ends-nearby": "inside its own network",
     "log-revocation-by-clock": "the failed revocation check comes of it",

@@ -10,25 +10,38 @@ from datetime import timedelta
 
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.evidence.attribution import interceptor
-from tlsinspect.judge.advice import case_of, remedy
+from tlsinspect.judge.advice import asked, case_of, remedy
 from tlsinspect.judge.logs.establish import Dates, Read, read
 from tlsinspect.judge.logs.findings import findings, short_name
 from tlsinspect.judge.logs.rules import decide_log
+from tlsinspect.judge.logs.words import word
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import day, explanation, finding
 from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import UNKNOWN_HOST, hosts_in, observed
-from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding
+from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding, Logged
 from tlsinspect.trust import Trust
 
 
 def assess_log(failure: Tries, trust: Trust) -> Assessment:
     """A failure that a log tells, of one try or of one through a proxy and the direct one that followed."""
     tries = [_assessed(read(logged, trust), trust) for logged in failure]
-    worst = min(tries, key=lambda a: WORST_FIRST.index(a.verdict))
+    # Of two that are as bad the one about which something can be asked for.
+    worst = min(tries, key=lambda a: (WORST_FIRST.index(a.verdict), not asked(a)))
     found = (*_story(failure, tries), *worst.findings)
-    return replace(worst, findings=found, observations=tuple(a.observations[0] for a in tries))
+    seen = tuple(a.observations[0] for a in tries)
+    if len(tries) == 1 or tries[0].explanation == tries[1].explanation:
+        return replace(worst, findings=found, observations=seen)
+    values = {**_ways(failure[0]), "first": tries[0].explanation, "second": tries[1].explanation}
+    remedies = dict.fromkeys((worst.remedy, *(a.remedy for a in tries)))
+    return replace(
+        worst,
+        explanation=word("story", values),
+        remedy=" ".join(filter(None, remedies)),
+        findings=found,
+        observations=seen,
+    )
 
 
 def _story(failure: Tries, tries: Sequence[Assessment]) -> Iterator[Finding]:
@@ -36,11 +49,15 @@ def _story(failure: Tries, tries: Sequence[Assessment]) -> Iterator[Finding]:
     first = failure[0]
     if not first.retry:
         return
-    values = {"via": first.via or "the settings of Windows", "retry": first.retry, "first": str(tries[0].verdict)}
+    values = {**_ways(first), "first": str(tries[0].verdict)}
     if len(tries) == 1:
         yield finding("log-retry-untold", values)
         return
     yield finding("log-retried", {**values, "second": str(tries[1].verdict)}, {"why": tries[1].explanation})
+
+
+def _ways(first: Logged) -> dict[str, str]:
+    return {"via": first.via or "the settings of Windows", "retry": first.retry}
 
 
 # -- one try ----------------------------------------------------------------------------------------------------------
@@ -72,7 +89,9 @@ def _assessed(one: Read, trust: Trust) -> Assessment:
 def _words(one: Read, product: Attribution | None) -> dict[str, str]:
     logged, known = one.logged, one.endpoint.host != UNKNOWN_HOST
     host = one.endpoint.host if known else "Google's hosts"
-    hosts = ", ".join(hosts_in(logged.subject)[:3])
+    hosts, complaints = ", ".join(hosts_in(logged.subject)[:3]), ", ".join(map(short_name, one.flags))
+    number = _number(one)
+    what = one.code.sentence.rstrip(".") if one.code is not None else number
     return {
         "host": host,
         "whom": host if known else "a host that the log does not name",
@@ -92,9 +111,12 @@ def _words(one: Read, product: Attribution | None) -> dict[str, str]:
         "not_before": day(logged.not_before) if logged.not_before else "",
         "not_after": day(logged.not_after) if logged.not_after else "",
         "skew": _skew(one.dates),
-        "what": one.code.sentence.rstrip(".") if one.code is not None else _number(one),
-        "code": _number(one),
-        "complaints": ", ".join(map(short_name, one.flags)) or "no flag",
+        "what": what,
+        "code": number,
+        "complaints": complaints or "no flag",
+        "told": complaints or number,
+        "why": "; ".join(flag.sentence.rstrip(".") for flag in one.flags) or what,
+        "good": word("good" if one.dates.sure else "perhaps-good"),
     }
 
 

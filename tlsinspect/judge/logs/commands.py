@@ -54,6 +54,13 @@ def profile_hosts() -> tuple[str, ...]:
     return tuple(dict.fromkeys(e.host for e in load_profile(PROFILE).endpoints if e.tls))
 
 
+@cache
+def revocation_hosts() -> tuple[str, ...]:
+    """Where lists and answers about Google's certificates are had."""
+    asked = (e for e in load_profile("pki").endpoints if not any(row.purpose.startswith("Issuer") for row in e.rows))
+    return tuple(dict.fromkeys(e.host for e in asked))
+
+
 def _options(group: LogGroup) -> Iterator[str]:
     seen = group.assessment.observations
     proxy = next((url for url in map(_proxy, seen) if url), "")

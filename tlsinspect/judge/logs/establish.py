@@ -31,6 +31,7 @@ class Dates:
     fact: DatesFact = "unknown"
     least: timedelta = timedelta(0)  # how far it is off, at least and at most; negative where it is behind
     most: timedelta = timedelta(0)
+    sure: bool = True  # whatever the zone of the clock
 
     @property
     def ahead(self) -> bool:
@@ -53,11 +54,11 @@ class Read:
 def read(logged: Logged, trust: Trust) -> Read:
     raised, code, dates = flags(logged.flags or 0), code_of(logged), _dates(logged)
     issuer = _issuer(logged.issuer, trust) if logged.whole else "unknown"
-    # Among Google's own lines may be some of another thread.
-    whole = logged.whole and not (logged.mixed and issuer == "claimed")
-    if not whole:
-        issuer = "unknown"
     product = _product(logged, issuer, trust)
+    # Some lines may be another thread's. A product's name is nobody else's even so, but for one among Google's own.
+    whole = logged.whole and not (logged.mixed and (product is None or issuer == "claimed"))
+    if not whole:
+        issuer, product = "unknown", None
     complaints = {flag.means for flag in raised} | ({code.means} if code is not None else set())
     facts = LogFacts(
         certificate="whole" if whole else "damaged" if _has_certificate(logged) else "none",
@@ -77,7 +78,7 @@ def read(logged: Logged, trust: Trust) -> Read:
         tls=bool(logged.status is not None or raised or _has_certificate(logged)),
         means=code.means if code is not None else "",
     )
-    return Read(logged, endpoint_of(logged, trust), facts, dates, product, raised, code)
+    return Read(logged, endpoint_of(logged, trust, wrong_name=facts.wrong_name), facts, dates, product, raised, code)
 
 
 def _has_certificate(logged: Logged) -> bool:
@@ -89,22 +90,25 @@ def _has_certificate(logged: Logged) -> bool:
 
 def _issuer(values: tuple[str, ...], trust: Trust) -> IssuerFact:
     """Whose authority has these names; the attributes they are of are not printed."""
-    google, public = _known_names(trust)
+    google, single, public = _known_names(trust)
     # Country, organisation, name: whoever makes an authority may add a value that is somebody else's.
     if values in google or (len(values) == 3 and values[0] == "US" and values[1] in _GOOGLE):
         return "google"
-    if any(value in _GOOGLE for value in values):
+    if any("google" in value.casefold() or value in single for value in values):
         return "claimed"
     return "public" if len(values) <= 4 and any(v.casefold() in public for v in values[:2]) else "other"
 
 
 @lru_cache(maxsize=4)
-def _known_names(trust: Trust) -> tuple[frozenset[tuple[str, ...]], frozenset[str]]:
-    """Whole names of Google's authorities, and the organisations of public ones."""
+def _known_names(trust: Trust) -> tuple[frozenset[tuple[str, ...]], frozenset[str], frozenset[str]]:
+    """Names of Google's authorities, whole and each value but the country by itself, and the organisations of public
+    ones."""
     google = [i.subject for i in trust.intermediates] + [c.subject for c in trust.google.certificates]
     roots = [c.subject for a in (trust.alternate, trust.historical, trust.public) for c in a.certificates]
     public = {value for name in roots for label, value in name if label == "O"} | set(_public_organisations())
-    return frozenset(map(_values, google)), frozenset(map(str.casefold, public))
+    whole = frozenset(map(_values, google))
+    single = frozenset(value for name in whole for value in name if len(value) > len("US"))
+    return whole, single, frozenset(map(str.casefold, public))
 
 
 @cache
@@ -151,7 +155,7 @@ def _dates(logged: Logged) -> Dates:
         return Dates()
     slack = SLACK if logged.zone else ANY_ZONE
     if begin - now <= slack and now - end <= slack:
-        return Dates("inside")
+        return Dates("inside", sure=logged.zone or min(now - begin, end - now) >= slack)
     outside = now - end if now > end else begin - now
     fact: DatesFact = "far" if outside - slack > RECENTLY else "near"
     return Dates(fact, now - end, now - begin) if now > end else Dates(fact, now - begin, now - end)

@@ -20,7 +20,7 @@ from tlsinspect.logs.observed import PlaceFact
 from tlsinspect.model import Confidence, Verdict
 
 CertificateFact = Literal["whole", "damaged", "none"]
-# By the names that are printed; claimed: an organisation of Google's among others, as where a line is missing.
+# By the names that are printed; claimed: a name of Google's among others, as where a line is missing.
 IssuerFact = Literal["google", "public", "claimed", "other", "unknown"]
 SubjectFact = Literal["google", "other", "none"]  # a name of Google's, of somebody else's, or no host
 ProductFact = Literal["", "named", "vaguely-named", "portal"]  # by the catalogue of interceptors
@@ -48,11 +48,6 @@ class LogFacts:
     revocation: bool = False  # it could not be learnt
     tls: bool = False  # a failure of TLS, of whatever kind
     means: str = ""  # the category of the code, see logs/codes.toml
-
-    @property
-    def stranger(self) -> bool:
-        """Issued by nobody whose name is known as it stands there."""
-        return self.issuer in ("other", "claimed")
 
     @property
     def google(self) -> bool:
@@ -108,21 +103,22 @@ LOG_RULES: tuple[LogRule, ...] = (
     # By whom? An honest proxy of this machine hands Google's own certificate on.
     LogRule(
         "log-local-interceptor",
-        lambda f: f.untrusted and f.stranger and f.subject == "google" and f.place in ("here", "private"),
+        lambda f: f.untrusted and f.issuer == "other" and f.subject == "google" and f.place in ("here", "private"),
         V.INTERCEPTED, C.LIKELY,
         "Windows does not trust the issuer, who is not Google, and the connection ends on this machine or nearby",
     ),
     LogRule(
-        "log-untrusted-issuer", lambda f: f.untrusted and f.stranger and f.subject == "google",
+        "log-untrusted-issuer", lambda f: f.untrusted and f.issuer == "other" and f.subject == "google",
         V.INTERCEPTED, C.LIKELY, "Windows does not trust the issuer, who is not Google, of a certificate for Google",
     ),
     LogRule(
-        "log-untrusted-unnamed", lambda f: f.untrusted and f.stranger, V.INTERCEPTED, C.WEAK,
+        "log-untrusted-unnamed", lambda f: f.untrusted and f.issuer == "other", V.INTERCEPTED, C.WEAK,
         "Windows does not trust the issuer, who is not Google; the certificate names no host",
     ),
     LogRule(
-        "log-issuer-untrusted", lambda f: f.untrusted and f.issuer in ("google", "public"), V.INCONCLUSIVE, C.LIKELY,
-        "the issuer has the name of a public authority, and Windows does not trust it: a forger, or an old store",
+        "log-issuer-untrusted", lambda f: f.untrusted and f.issuer in ("google", "claimed", "public"),
+        V.INCONCLUSIVE, C.LIKELY,
+        "the issuer has a name of a public authority, and Windows does not trust it: a forger, or an old store",
     ),
     LogRule(
         "log-unexpected-ca", lambda f: f.issuer == "public" and f.subject == "google", V.UNEXPECTED_CA, C.WEAK,
@@ -143,14 +139,16 @@ LOG_RULES: tuple[LogRule, ...] = (
         "Google's authority issued it, and the log's clock is more than 28 days outside of its validity",
     ),
     LogRule(
-        "log-expired-or-clock", lambda f: (f.google and f.dates == "near") or (f.date and f.dates != "inside"),
+        "log-expired-or-clock",
+        lambda f: (f.google and f.dates == "near") or (f.date and f.dates != "inside" and not f.untrusted),
         V.INCONCLUSIVE, C.LIKELY,
-        "the log's clock is up to 28 days outside of the validity, or Windows complains of a date and none is printed",
+        "the log's clock is up to 28 days outside of the validity, or Windows complains of a date and not of the "
+        "issuer, and the log's clock is not inside of a printed validity",
     ),
     LogRule("log-malformed", lambda f: f.malformed, V.INCONCLUSIVE, C.LIKELY, "Windows complains of its form"),
     LogRule("log-channel", lambda f: f.channel, V.UNREACHABLE, C.LIKELY, "the TLS library of Windows failed"),
     LogRule(
-        "log-date-inside", lambda f: f.date, V.INCONCLUSIVE, C.LIKELY,
+        "log-date-inside", lambda f: f.date and not f.untrusted, V.INCONCLUSIVE, C.LIKELY,
         "Windows complains of a date, and the log's clock is inside the printed validity",
     ),
     LogRule(
@@ -158,8 +156,9 @@ LOG_RULES: tuple[LogRule, ...] = (
         V.INCONCLUSIVE, C.LIKELY, "Google's authority issued it, the time is right, and revocation could not be learnt",
     ),
     LogRule(
-        "log-revocation-code", lambda f: f.revocation and f.certificate == "none", V.INCONCLUSIVE, C.LIKELY,
-        "revocation could not be learnt, and no certificate is printed",
+        "log-revocation-code", lambda f: f.revocation and f.certificate == "none" and not f.untrusted,
+        V.INCONCLUSIVE, C.LIKELY,
+        "revocation could not be learnt, no certificate is printed, and Windows does not complain of the issuer",
     ),
     # A failure of TLS of which the log tells too little.
     LogRule(
@@ -181,8 +180,14 @@ LOG_RULES: tuple[LogRule, ...] = (
     # The network, as the code of Windows or a status of HTTP says it.
     _means("log-portal", "portal", V.CAPTIVE_PORTAL, C.WEAK, "a redirect, or a network that wants a sign-in first"),
     _means("log-proxy-auth", "proxy-auth", V.BLOCKED, C.LIKELY, "the proxy asks for credentials"),
-    _means("log-proxy-denied", "proxy-denied", V.BLOCKED, C.LIKELY, "the proxy refuses"),
-    _means("log-proxy-upstream", "proxy-upstream", V.UNREACHABLE, C.LIKELY, "the proxy could not reach the host"),
+    _means(
+        "log-proxy-denied", "proxy-denied", V.BLOCKED, C.WEAK,
+        "a proxy is spoken of, and an HTTP status that refuses",
+    ),
+    _means(
+        "log-proxy-upstream", "proxy-upstream", V.UNREACHABLE, C.WEAK,
+        "a proxy is spoken of, and an HTTP status that says it could not reach the host",
+    ),
     _means("log-proxy-tls", "proxy-tls", V.UNREACHABLE, C.LIKELY, "no TLS session with the proxy itself"),
     _means("log-proxy-script", "proxy-script", V.UNREACHABLE, C.LIKELY, "the proxy script gives no answer"),
     LogRule(

@@ -6,7 +6,7 @@ It is pasted into a ticket, so it stands by itself, and says first that all of i
 from collections.abc import Iterator, Sequence
 
 from tlsinspect.judge.advice import ASKS, asked
-from tlsinspect.judge.logs.commands import profile_hosts
+from tlsinspect.judge.logs.commands import profile_hosts, revocation_hosts
 from tlsinspect.judge.logs.words import destinations, in_period, issuer, moment, place, tools, went
 from tlsinspect.judge.words import Value, fill, wording
 from tlsinspect.logs.observed import HTTPS, UNKNOWN_HOST
@@ -15,6 +15,7 @@ from tlsinspect.tallies import OTHERS
 from tlsinspect.text import counted
 
 MOST_TOLD = 20  # groups; the report has them all
+PRESENTED = ("incident", "exempt")
 HERE = "here"  # where a program of that machine intercepts nobody else can exempt anything
 
 
@@ -52,7 +53,11 @@ def _opening(report: LogReport) -> str:
 def _section(ask: str, groups: Sequence[LogGroup]) -> Iterator[str]:
     """What is said, then what is asked for."""
     yield from map(_said, groups[:MOST_TOLD])
-    yield fill(wording()["ticket"][ask], {"places": _places(groups)})
+    left = groups[MOST_TOLD:]
+    if left:
+        more = counted(sum(group.count for group in left), "failure")
+        yield fill(wording()["ticket"]["log"]["more"], {"more": more})
+    yield fill(wording()["ticket"][ask], {"places": _places(ask, groups)})
 
 
 def _done_there(group: LogGroup) -> Iterator[str]:
@@ -72,11 +77,14 @@ def _said(group: LogGroup) -> str:
         "explanation": a.explanation,
         "where": fill(words["where"], {"destinations": ends}) if ends else "",
     }
-    return fill(words["presented" if values["issuer"] else "said"], values)
+    # Who intercepts is told by whose certificate it is; what else is wrong with one, in the words of the answer.
+    return fill(words["presented" if values["issuer"] and asked(a) in PRESENTED else "said"], values)
 
 
-def _places(groups: Sequence[LogGroup]) -> tuple[str, ...]:
-    """Where a log names no host, all that the tools need are meant."""
+def _places(ask: str, groups: Sequence[LogGroup]) -> tuple[str, ...]:
+    """Where a log names no host, all that the tools need are meant; for revocation those that the lists come from."""
+    if ask == "plain":
+        return tuple(f"{host}:80" for host in revocation_hosts())
     hosts = [group.assessment.endpoint.host for group in groups]
     named = profile_hosts() if UNKNOWN_HOST in hosts else ()
     return tuple(dict.fromkeys(f"{host}:{HTTPS}" for host in (*hosts, *named) if host != UNKNOWN_HOST))
