@@ -161,6 +161,42 @@ def test_a_folder_that_cannot_be_looked_into_is_told_once(tmp_path: Path, monkey
     assert sorted(Path(file.name).name for file in follower.files) == ["a.log", "closed"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_in_the_place_of_a_log_holds_up_no_other(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.log", tmp_path / "b.log"
+    add(one, made(0).text)
+    add(other, made(1).text)
+    failures = iter(following(one, other))
+    assert told(failures, 2) == [0, 1]
+    one.unlink()
+    os.mkfifo(one)
+    for number in (2, 3):
+        add(other, made(number).text)
+        assert told(failures) == [number]
+    one.unlink()
+    add(one, made(4).text)
+    assert told(failures) == [4]
+
+
+def test_a_log_that_was_emptied_and_grew_beyond_what_was_read_is_another(tmp_path: Path) -> None:
+    trace = tmp_path / "Trace.log"
+    add(trace, made(0).text)
+    failures = iter(following(trace))
+    assert told(failures) == [0]
+    trace.write_text(made(1).text + made(2).text, encoding="utf-8")  # with the same head
+    assert told(failures, 2) == [1, 2]
+
+
+def test_what_was_begun_in_a_packed_log_is_told_at_an_interrupt(tmp_path: Path) -> None:
+    begun = made(0, went_to=None).text
+    (tmp_path / "Trace.log.1.gz").write_bytes(gzip.compress((begun + "x\n" * 10).encode()))
+    follower = following(tmp_path)
+    reader = follower._packed
+    for source in reader._sources:
+        assert list(reader._file(source)) == []
+    assert told(follower.rest()) == [0]
+
+
 def test_packed_logs_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "Trace.log.1.gz").write_bytes(gzip.compress(made(0).text.encode()))
     add(tmp_path / "Trace.log", made(1).text)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.logmade import MADE, SEED_2, TIME, TRUST, assessed, file, intercepted, report, skewed, unreachable
+from tests.logmade import MADE, SEED_2, TIME, TRUST, assessed, file, intercepted, logged, report, skewed, unreachable
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.jsonform import to_json
+from tlsinspect.judge.logs.assess import assess_log
 from tlsinspect.logredaction import MOST_NUMBERED, LogRedaction
 from tlsinspect.logs.products import products
 from tlsinspect.model import LogReport, Verdict
+from tlsinspect.redaction import is_googles
 from tlsinspect.report.as_json import document, line, lines
 from tlsinspect.report.logtable import render
 from tlsinspect.report.table import PlainConsole
@@ -223,3 +225,26 @@ def test_a_name_that_is_a_word_of_ours_takes_no_verdict_and_no_command_apart() -
     assert clean.groups[0].assessment.rule == "log-dns"
     assert to_json(clean)["groups"][0]["assessment"]["observations"][0]["logged"]["name"] == "<machine-1>"
     assert (clean.made, clean.groups[0].first) == (MADE, TIME)
+
+
+DOMAINS = ("appspot.com", "googleusercontent.com", "storage.googleapis.com", "translate.goog")
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_what_a_customer_calls_himself_below_a_domain_of_google_s_goes(domain: str) -> None:
+    said = logged(**{**SEED_2, "host": f"acme-corp.{domain}", "subject": (f"acme.{domain}",), "name": "acme.1e100.net"})
+    text = everything(LogRedaction(TRUST).report(report(assess_log((said,), TRUST))))
+    assert "acme" not in text.lower()
+    assert f".{domain}" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["*.googleapis.com", "www.googleapis.com", "lh3.googleusercontent.com", "arn09s19-in-f10.1e100.net"]
+)
+def test_what_google_calls_its_own_stays(name: str) -> None:
+    assert is_googles(name, TRUST)
+
+
+def test_what_is_called_like_a_function_is_none() -> None:
+    said = logged(**{**SEED_2, "api": "WinHttpAcmeSecret"})
+    assert "acme" not in everything(LogRedaction(TRUST).report(report(assess_log((said,), TRUST)))).lower()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import PureWindowsPath
 
 from tlsinspect.judge.logs.words import word
+from tlsinspect.logs.observed import UNKNOWN_HOST
 from tlsinspect.model import (
     Advice,
     Assessment,
@@ -24,6 +25,8 @@ from tlsinspect.model import (
 )
 from tlsinspect.redaction import (
     Secrets,
+    chosen_below,
+    is_googles,
     is_ours,
     of_machine_and_files,
     redacted_facts,
@@ -48,7 +51,11 @@ _WAY = re.compile(
 )
 _VERSION = re.compile(r"(?:\d|windows|server|service|pack|sp|build|x64|x86|[\s.,:/()-])*", re.IGNORECASE)
 _THREAD = re.compile(r"(?:0x)?[0-9A-Fa-f]{0,16}")
-_API = re.compile(r"(?:(?:WinHttp|Internet|Http)\w{0,40}|API \d{1,10})?")
+_API = re.compile(
+    r"(?:API \d{1,10}|WinHttp(?:Open|Connect|OpenRequest|SendRequest|ReceiveResponse|QueryHeaders|QueryDataAvailable|"
+    r"ReadData|WriteData|SetOption|QueryOption|GetProxyForUrl(?:Ex)?|GetProxySettingsEx|GetIEProxyConfigForCurrentUser)|"
+    r"(?:Internet(?:Open|OpenUrl|Connect|ReadFile)|Http(?:OpenRequest|SendRequest|QueryInfo))[AW]?)?"
+)
 _PLAIN: Mapping[str, re.Pattern[str]] = {
     "via": _WAY,
     "retry": _WAY,
@@ -82,6 +89,7 @@ class LogRedaction:
             files=tuple(_file(file, rule) for file in report.files),
             groups=tuple(_group(group, rule) for group in report.groups),
             destinations=_rekeyed(report.destinations, rule),
+            hosts=_rekeyed(report.hosts, rule),
             conclusions=tuple(redacted_finding(each, rule) for each in report.conclusions),
             advice=tuple(_advice(each, rule) for each in report.advice),
             commands=tuple(map(addresses, report.commands)),
@@ -101,7 +109,11 @@ class LogRedaction:
         for file in files:
             found |= self._of_file(file.name) | self._of_fields(file, ("version", "system"))
         for assessment in assessments:
-            kept[assessment.endpoint.host] = assessment.endpoint.host
+            host = assessment.endpoint.host
+            if host == UNKNOWN_HOST or is_googles(host, self._trust):
+                kept[host] = host
+            else:
+                found[host] = self._shown_host("name", host)
             product = shipped(assessment.attribution, self._trust)
             for seen in assessment.observations:
                 if seen.logged is not None:
@@ -114,11 +126,11 @@ class LogRedaction:
         yield from self._of_address(said.address or "").items()
         for value in (*said.subject, *said.issuer):
             if not self._is_known(value, product):
-                yield value, self._shown("name", value)
-        if said.name and not self._trust.is_google_name(said.name) and said.name.casefold() != "localhost":
-            yield said.name, self._shown("machine", said.name)
-        if said.host and not self._trust.is_google_name(said.host):
-            yield said.host, self._shown("name", said.host)
+                yield value, self._shown_host("name", value)
+        if said.name and not is_googles(said.name, self._trust) and said.name.casefold() != "localhost":
+            yield said.name, self._shown_host("machine", said.name)
+        if said.host and not is_googles(said.host, self._trust):
+            yield said.host, self._shown_host("name", said.host)
         if said.message:
             yield said.message, "<message>"
 
@@ -148,6 +160,11 @@ class LogRedaction:
         bare = str(type(address)(int(address)))  # as commands have it
         shown = self._shown("address", bare)
         return {text: shown, bare: shown}
+
+    def _shown_host(self, kind: str, secret: str) -> str:
+        """A customer's name below a domain of Google's stays a host of that domain."""
+        shown, domain = self._shown(kind, secret), chosen_below(secret)
+        return f"{shown.strip('<>')}.{domain}" if domain else shown
 
     def _shown(self, kind: str, secret: str) -> str:
         known = self._known.setdefault(kind, {})
@@ -182,10 +199,10 @@ def _group(group: LogGroup, rule: Rule) -> LogGroup:
 
 
 def _assessment(a: Assessment, rule: Rule) -> Assessment:
-    rows = tuple(replace(row, source=rule(row.source)) for row in a.endpoint.rows)
+    rows = tuple(replace(row, source=rule(row.source), url=rule(row.url)) for row in a.endpoint.rows)
     return replace(
         without_observations(a, rule),
-        endpoint=replace(a.endpoint, rows=rows),
+        endpoint=replace(a.endpoint, host=rule(a.endpoint.host), rows=rows),
         observations=tuple(_observation(each, rule) for each in a.observations),
     )
 
@@ -196,7 +213,7 @@ def _observation(seen: Observation, rule: Rule) -> Observation:
     if said is not None and clean.logged is not None:
         message = "<message>" if said.message else ""
         clean = replace(clean, logged=replace(clean.logged, product=said.product, message=message))
-    return replace(clean, host=seen.host, slice=seen.slice, address_source=seen.address_source)
+    return replace(clean, slice=seen.slice, address_source=seen.address_source)
 
 
 def _advice(each: Advice, rule: Rule) -> Advice:

@@ -338,6 +338,25 @@ def _ours(parts: Iterable[tuple[str, str]], product: Attribution | None, trust: 
     return {value for label, value in parts if is_ours(label, value, product, trust)}
 
 
+# Domains of Google's below which customers choose names, or whoever owns an address does, and names that are its own.
+_OTHERS_NAMES = re.compile(
+    r"(.+)\.(appspot\.com|googleusercontent\.com|storage\.googleapis\.com|translate\.goog|1e100\.net)"
+)
+_FIXED_NAMES = re.compile(r"lh\d\.googleusercontent\.com|[a-z]{3}\d{1,3}s\d{1,3}-in-[fx][0-9a-f]{1,4}\.1e100\.net")
+
+
+def is_googles(host: str, trust: Trust) -> bool:
+    """Whether it is a name of Google's that tells nobody's customer."""
+    return trust.is_google_name(host) and not chosen_below(host)
+
+
+def chosen_below(host: str) -> str:
+    """The domain of Google's below which a customer chose this name; empty where none did."""
+    name = host.casefold().removeprefix("*.")
+    found = _OTHERS_NAMES.fullmatch(name)
+    return found[2] if found is not None and not _FIXED_NAMES.fullmatch(name) else ""
+
+
 def is_ours(label: str, value: str, product: Attribution | None, trust: Trust) -> bool:
     """Whether it is the product's or a public authority's. Without a label it may be of any attribute."""
     if value.casefold() in _public_values(trust) or _is_known(value, product, trust):
@@ -352,7 +371,7 @@ def is_ours(label: str, value: str, product: Attribution | None, trust: Trust) -
 def _is_known(value: str, product: Attribution | None, trust: Trust) -> bool:
     """Whether it is a host of Google's, or the product's own name says every word of it."""
     if _is_host(value):
-        return trust.is_google_name(value)
+        return is_googles(value, trust)
     words = set(_words(value.casefold()))
     return product is not None and bool(words) and words.issubset(_words(_called(product)))
 

@@ -134,6 +134,7 @@ class Assembler:
             self._open[key] = current
         self._add(current, number, line, told)
         if isinstance(told, WentTo):
+            self._cut_off(current, line)
             yield from self._closed(key)
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
@@ -199,8 +200,8 @@ class Assembler:
         yield (found.finished(),)
 
     def _cut_off(self, current: _Open, line: Line) -> None:
-        """Another failure begins. Where threads have no names, one that was not told to its end is told further, and
-        whose each of the next messages is cannot be known."""
+        """Another failure begins, or this one ends. Where threads have no names, one whose call was not told yet is
+        told further, and whose each of the next messages is cannot be known."""
         if not line.thread and current.logged.status is not None and current.logged.code is None:
             current.printed.mixed = True
             self._tangled[line.clock] = line.time

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from stat import S_ISREG
 
 from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
-from tlsinspect.logs.assemble import RETRIED, Assembler, Origin, Tries
+from tlsinspect.logs.assemble import APART, RETRIED, Assembler, Origin, Tries
 from tlsinspect.logs.blocks import BLOCK, Decoder, Lines
 from tlsinspect.logs.reading import BeingRead, Reader, read_block
 from tlsinspect.logs.sources import STDIN, Identity, Source, find, identified, identity, rotated
@@ -28,7 +28,8 @@ LOOK = 0.5  # seconds from one look at the files to the next
 LOOK_AROUND = 5.0  # from one search for new files to the next
 MOST_LEFT = 1000  # logs that are gone and of which it is said what they were
 BEGIN = 512  # octets that are compared
-SETTLED = timedelta(seconds=3)  # without a new line, after which a failure that is being told is told as it is
+SETTLED = APART  # without a new line, after which a failure that is being told is told as it is
+END = 128  # octets before the place that was read to, that are compared too
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class _Followed:
     lines: Lines = field(default_factory=Lines)
     decoder: Decoder = field(init=False)
     begin: bytes = b""  # of the file: what it is told by, for systems give the number of a file that is gone again
+    end: bytes = b""  # of what was read, for tools begin all their logs alike
     written: int = 0  # when it was last, by its file system
     told: float = 0.0  # when it last grew
     waiting: bool = False  # whether something may be open since then
@@ -53,13 +55,19 @@ class _Followed:
         before, self.written = self.written, status.st_mtime_ns
         if status.st_size == self.position and before == self.written:
             return False
-        return status.st_size < self.position or _read(name, 0, len(self.begin)) != self.begin
+        return status.st_size < self.position or not self.is_in(name)
+
+    def is_in(self, name: str) -> bool:
+        """Whether what was read stands in this file."""
+        ends_so = _read(name, self.position - len(self.end), len(self.end)) == self.end
+        return ends_so and _read(name, 0, len(self.begin)) == self.begin
 
     def feed(self, chunk: bytes) -> Iterator[Tries]:
         """The failures that are complete with these octets."""
         self.told, self.waiting = time.monotonic(), True
         self.position += len(chunk)
         self.begin += chunk[: BEGIN - len(self.begin)]
+        self.end = (self.end + chunk)[-END:]
         self.reading.told.on_disk = self.reading.told.octets = self.position
         block = self.lines.feed(self.decoder.feed(chunk))
         if block:
@@ -124,7 +132,7 @@ class Follower:
         with suppress(OSError):
             for name in rotated(followed.reading.name):
                 status = os.stat(name)
-                if identity(name, status) == key and _read(name, 0, len(followed.begin)) == followed.begin:
+                if identity(name, status) == key and followed.is_in(name):
                     yield from _read_on(followed, name, status.st_size)
 
     def _grown(self, source: Source) -> Iterator[Tries]:
@@ -139,6 +147,8 @@ class Follower:
             if followed is None:
                 followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
                 self._followed[key] = followed
+            if not S_ISREG(status.st_mode):
+                raise OSError("is no file that can be followed")
             yield from _read_on(followed, source.name, status.st_size)
             followed.reading.told.problem = ""
         except FileNotFoundError:
@@ -165,6 +175,7 @@ class Follower:
 
     def rest(self) -> Iterator[Tries]:
         """What was begun when nobody wants to wait any longer."""
+        yield from self._packed.rest()
         for followed in self._followed.values():
             yield from followed.reading.counted(followed.rest())
 
@@ -185,6 +196,7 @@ def _read_on(followed: _Followed, name: str, size: int) -> Iterator[Tries]:
 
 
 def _read(name: str, position: int, size: int = BLOCK) -> bytes:
-    with Path(name).open("rb") as file:
+    """Octets of a file. Whatever took the place of one meanwhile, a pipe say, is not waited for."""
+    with open(name, "rb", opener=lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         file.seek(position)
         return file.read(size)

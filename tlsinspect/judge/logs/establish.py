@@ -90,6 +90,8 @@ def _has_certificate(logged: Logged) -> bool:
 
 def _issuer(values: tuple[str, ...], trust: Trust) -> IssuerFact:
     """Whose authority has these names; the attributes they are of are not printed."""
+    if all(len(value) <= len("US") for value in values):
+        return "unknown"  # a country is nobody's name
     google, single, public = _known_names(trust)
     # Country, organisation, name: whoever makes an authority may add a value that is somebody else's.
     if values in google or (len(values) == 3 and values[0] == "US" and values[1] in _GOOGLE):
