@@ -1,6 +1,7 @@
 """``tlsinspect log``: what it takes, what it writes, and how it ends."""
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from tests.conftest import ROOT, Outcome, environment, run
 from tests.conftest import command as command_line
 from tests.loggen import FIDDLER, GOOGLE, Incident, at, log
 from tests.test_log_summary import harmless
+from tlsinspect import read_log
 from tlsinspect.cli import log as command
 from tlsinspect.errors import UsageError
 from tlsinspect.model import LogKind
@@ -310,3 +312,23 @@ def test_nothing_that_is_read_is_written_over(trace: Path, tmp_path: Path) -> No
         content = path.read_bytes()
         assert "would be written over" in refused(str(trace), option, str(path), "-o", str(path))
         assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_terminal_that_does_not_know_its_width_gets_the_answer(tmp_path: Path, columns: str) -> None:
+    path = tmp_path / "Trace.log"
+    path.write_text(log([Incident(at(0), flags=0x9, certificate=FIDDLER)]).text, encoding="utf-8")
+    argv = [*command_line(), "log", str(path)]
+    ran = subprocess.run(argv, capture_output=True, text=True, env={**environment(), "COLUMNS": columns}, check=False)
+    assert "Fiddler" in ran.stdout
+
+
+@pytest.mark.parametrize("source", [io.StringIO("x"), b"x", ["x"], None, 7])
+def test_what_is_no_log_is_said(source: Any) -> None:
+    with pytest.raises(UsageError, match="open binary file"):
+        read_log(source)
+
+
+def test_a_window_that_is_none_is_said() -> None:
+    with pytest.raises(UsageError, match="after until"):
+        read_log(io.BytesIO(), since=at(1), until=at(0))

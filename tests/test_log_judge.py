@@ -511,3 +511,68 @@ def test_where_it_went_is_where_the_try_went_that_decided() -> None:
     (found,) = of_text(log(pair).text)
     assert found.verdict is Verdict.INTERCEPTED
     assert went(found) == "outside"
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule"),
+    [(0x9, "log-issuer-unprinted"), (0x28, "log-issuer-unprinted"), (0x29, "log-issuer-unprinted"),
+     (0x8, "log-issuer-unprinted"), (0x1, "log-revocation-code"), (0x20, "log-expired-or-clock")],
+)  # fmt: skip
+def test_a_complaint_of_the_issuer_outranks_others_where_no_certificate_is_printed(flags: int, rule: str) -> None:
+    assert only(Incident(at(0), flags=flags)).rule == rule
+
+
+@pytest.mark.parametrize("gone", range(3))
+@pytest.mark.parametrize("flags", [0x1, 0x8, 0x9, 0x29])
+def test_a_line_of_google_s_issuer_that_is_missing_accuses_nobody(gone: int, flags: int) -> None:
+    issuer = (*GOOGLE.issuer[:gone], *GOOGLE.issuer[gone + 1 :])
+    found = only(Incident(at(0), flags=flags, certificate=replace(GOOGLE, issuer=issuer)))
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_certificate_for_another_host_does_not_name_the_one_that_was_asked_for() -> None:
+    found = only(Incident(at(0), flags=0x10, certificate=GOOGLE))
+    assert (found.rule, found.endpoint.host) == ("log-wrong-host", "unknown")
+    assert "*.googleapis.com" in found.explanation
+    assert "*.googleapis.com" not in found.remedy
+
+
+def test_a_code_that_refuses_a_certificate_is_named_with_what_it_means() -> None:
+    (found,) = of_text(trace_line(at(0), "Error result 5, hr = 0x80096004") + "\n")
+    assert "TRUST_E_CERT_SIGNATURE" in found.explanation
+    assert "no flag" not in found.explanation
+
+
+def test_good_without_a_zone_is_said_to_be_so() -> None:
+    almost = Incident(GOOGLE.not_after + timedelta(hours=11), LogKind.AUTHORISATION, flags=0x1, certificate=GOOGLE)
+    assert "as far as a clock without a zone tells" in only(almost).explanation
+    assert "a clock without" not in only(replace(almost, time=at(0))).explanation
+
+
+PROXY = ("10.1.2.3", 8080, "proxy")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (Incident(at(0), code=12007, went_to=None), Incident(at(1), code=12029), ("12007", "12029")),
+        (Incident(at(0), code=12029, went_to=PROXY), Incident(at(1), code=12029),
+         ("proxy at 10.1.2.3:8080", "refused or")),
+        (Incident(at(0), code=12029, went_to=PROXY), Incident(at(1), flags=0x1, certificate=GOOGLE),
+         ("proxy at 10.1.2.3:8080", "is revoked")),
+    ],
+)  # fmt: skip
+def test_what_became_of_both_tries_is_told(first: Incident, second: Incident, words: tuple[str, str]) -> None:
+    (found,) = of_text(log(retried(first, second)).text)
+    assert "First, with WinHTTP proxy:" in found.explanation
+    assert "Then direct (without proxy):" in found.explanation
+    number = {"12007": "00002ee7", "12029": "00002efd"}
+    for word in words:
+        assert number.get(word, word) in found.explanation
+    assert len(found.remedy.split(". ")) > 1
+
+
+def test_a_failure_lies_in_a_time_where_one_of_its_tries_does() -> None:
+    text = log(retried(Incident(at(0), code=12029), Incident(at(90), code=12029))).text
+    for since, until, count in ((at(80), None, 1), (None, at(10), 1), (at(100), None, 0), (None, at(-1), 0)):
+        assert len(list(read_log(io.BytesIO(text.encode()), since=since, until=until))) == count

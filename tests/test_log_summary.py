@@ -1,10 +1,12 @@
 """What many failures of a log come to: nothing is lost from the sums, nothing grows without a bound, and no line that
 is to be pasted into a shell holds what a stranger wrote."""
 
+import io
 import itertools
 import re
 import shlex
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.loggen import GOOGLE, NOBODY, Incident, at, log, retried
 from tests.logmade import MADE, TIME, TRUST, assessed, file, intercepted, report, skewed, unreachable
+from tlsinspect import read_log
 from tlsinspect.endpoints import load_profile
 from tlsinspect.jsonform import from_json, to_json
 from tlsinspect.judge.logs.commands import MOST_COMMANDS, profile_hosts, scanned
@@ -384,3 +388,41 @@ def test_a_host_that_is_not_named_stands_for_all_of_them_in_a_ticket() -> None:
 def test_exit_status(given: tuple[Assessment, ...], files: Any, status: int) -> None:
     assert log_status(report(*given, files=files)) == status
     assert log_status(report(*given, files=files, interrupted=True)) == 130
+
+
+@pytest.mark.parametrize(
+    ("incident", "said", "unsaid"),
+    [
+        (Incident(at(0), flags=1, certificate=GOOGLE), ("o.pki.goog:80", "revoked", "unchanged"), ("unopened",)),
+        (Incident(at(0), code=12057), ("o.pki.goog:80", "revoked"), ("unopened",)),
+        (Incident(at(0), http_status=502), ("why the proxy does not reach",), ("who answers",)),
+        (Incident(at(0), http_status=407), ("without authentication",), ("Please allow connections",)),
+        (Incident(at(0), flags=0x10, certificate=GOOGLE), ("not for the host", "who answers"), ("was met for",)),
+    ],
+)
+def test_what_the_ticket_asks_for_fits_the_cause(
+    incident: Incident, said: tuple[str, ...], unsaid: tuple[str, ...]
+) -> None:
+    found = report(*read_log(io.BytesIO(log([incident]).text.encode())))
+    asked = found.ticket.partition("\n")[2]
+    assert all(each in asked for each in said), asked
+    assert not any(each in asked for each in unsaid), asked
+
+
+def test_a_ticket_says_what_it_leaves_out() -> None:
+    many = [
+        Incident(at(60 * n), flags=0x8, certificate=replace(NOBODY, issuer=("DE", "GmbH", f"CA {n}")))
+        for n in range(50)
+    ]
+    found = report(*read_log(io.BytesIO(log(many).text.encode())))
+    assert "30 failures of other kinds are left out here" in found.ticket
+
+
+def test_a_group_lasts_until_the_last_try_of_it() -> None:
+    text = log(retried(Incident(at(0), code=12029), Incident(at(90), code=12029))).text
+    (group,) = report(*read_log(io.BytesIO(text.encode()))).groups
+    assert group.last is not None
+    assert group.first is not None
+    assert group.last - group.first == timedelta(seconds=90)
+    assert group.timeline is not None
+    assert sum(group.timeline.counts) == group.count == 1

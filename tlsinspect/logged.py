@@ -1,5 +1,6 @@
 """Reading the logs of Google's sync tools: files to be opened, everything else is pure."""
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -73,11 +74,18 @@ def read_log(
     for time in (since, until):
         if time is not None and time.tzinfo is None:
             raise UsageError("since and until must be aware datetimes: 12:00 in which time zone?")
+    if since is not None and until is not None and since > until:
+        raise UsageError("since is after until: no time lies between them")
     trust = trust or Trust.default()
     if interceptors is not None:
         trust = with_interceptors(trust, interceptors)
     sources: Sequence[Readable]
-    sources = find([os.fspath(source)]) if isinstance(source, str | os.PathLike) else [_Given(source)]
+    if isinstance(source, str | os.PathLike):
+        sources = find([os.fspath(source)])
+    elif hasattr(source, "read") and not isinstance(source, io.TextIOBase):
+        sources = [_Given(source)]
+    else:
+        raise UsageError(f"source must be a name or an open binary file, not {type(source).__name__}")
     return iter(Reading(Reader(sources), trust, since=since, until=until))
 
 

@@ -61,11 +61,16 @@ _BESIDE = {
 REDACTED = "Redacted: names of companies, users, machines and private addresses were taken out."
 
 
+NARROWEST = 20  # columns; whoever says fewer (COLUMNS=0, some terminals) does not know
+
+
 class PlainConsole(Console):
     """Prints text as it is: no markup, no emoji, no highlighting; and lets a broken pipe be seen by the caller."""
 
     def __init__(self, out: TextIO) -> None:
         super().__init__(file=out, highlight=False, markup=False, emoji=False)
+        if self.width < NARROWEST:
+            self.width = 80
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

@@ -32,7 +32,7 @@ def _nothing(report: LogReport) -> Iterator[Finding]:
     lines = sum(file.lines for file in report.files if file.kinds)
     if lines and not report.failures:
         asked = report.since is not None or report.until is not None
-        values = {"lines": f"{lines:,}", "when": word("in-that-time") if asked else ""}
+        values = {"lines": counted(lines, "line"), "when": word("in-that-time") if asked else ""}
         yield finding("log-no-failures", values)
 
 
