@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsinspect.logs import codes
+from tlsinspect.logs import codes, needles
 from tlsinspect.logs.codes import Means
 
 TABLES: dict[str, Any] = tomllib.loads(files("tlsinspect.logs").joinpath("codes.toml").read_text(encoding="utf-8"))
@@ -174,3 +174,10 @@ def test_what_a_server_says_counts_only_on_the_way_through_a_proxy() -> None:
         assert (codes.http_status(row["value"], proxy=False) is None) == (row["value"] in of_proxies)
     for number in (200, 401, 404, 429, 500):
         assert codes.http_status(number, proxy=True) is None
+
+
+def test_no_code_is_passed_over() -> None:
+    for value in (value for value, code in codes._errors().items() if code.means is not Means.NONE):
+        for written in {value, 0x80070000 | value if value < 0x10000 else value}:
+            assert needles.hits(f"hr = 0x{written:08x}".encode()), hex(written)
+            assert needles.hits(f"hr = 0x{written:08X}".encode()), hex(written)

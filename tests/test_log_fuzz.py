@@ -305,9 +305,11 @@ def test_lines_that_are_passed_over_tell_nothing(lines: list[str]) -> None:
     passes_over_nothing(lines)
 
 
-_WRITTEN = st.sampled_from(
-    ["0x80072ee7", "0x80072EE7", "0x00002ee7", "0x2ee7", "0X80072EE7", "0x0000274c", "0x80092013", "0x800b0109"]
+_CODES = (
+    *("0x80072ee7", "0x80072EE7", "0x00002ee7", "0x2ee7", "0X80072EE7", "0x0000274c", "0x80092013", "0x800b0109"),
+    *("0x00000040", "0x00000079", "0x000004c9", "0x000004CF", "0x000005b4"),
 )
+_WRITTEN = st.sampled_from(_CODES)
 _MENTIONS = st.one_of(
     st.builds("{}{}{}".format, st.sampled_from(["hr = ", "HRESULT ", "error code: ", "Code: ", "result=0"]), _WRITTEN,
               st.sampled_from(["", ".", " x", "f"])),

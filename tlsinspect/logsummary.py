@@ -19,7 +19,7 @@ from tlsinspect.judge.logs.words import ended, logged_of, word
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import place_of
-from tlsinspect.model import SCHEMA_VERSION, Assessment, LogFile, Logged, LogGroup, LogReport, Verdict
+from tlsinspect.model import SCHEMA_VERSION, Assessment, LogFile, Logged, LogGroup, LogReport, Route, Verdict
 from tlsinspect.tallies import OTHERS, Tally, Times
 from tlsinspect.trust import Trust
 from tlsinspect.version import __version__
@@ -149,9 +149,13 @@ def _number(said: Logged) -> int | None:
 
 def _standing_for_many(a: Assessment) -> Assessment:
     """For failures of one kind that are too many to be told apart: what only the first of them says is left out."""
+    route, row = Route(origin="log"), replace(a.endpoint.rows[0], url=f"https://{OTHERS}/", source="")
+    seen = replace(a.observations[0], host=OTHERS, route=route, address=None, logged=None)
     return replace(
         a,
-        endpoint=replace(a.endpoint, host=OTHERS),
+        endpoint=replace(a.endpoint, host=OTHERS, rows=(row,)),
+        route=route,
+        observations=(seen,),
         explanation=word("others"),
         findings=(),
         attribution=None,

@@ -11,7 +11,8 @@ from functools import cache
 
 # A line outside of a printed certificate that has none of these tells nothing.
 NEEDLES = (
-    *(b"Status: 0x", b"Error ", b"0x80", b"0x00002", b"Code: 0x", b"_STATUS_FLAG_"),
+    *(b"Status: 0x", b"Error ", b"0x80", b"Code: 0x", b"_STATUS_FLAG_"),
+    *(b"0x00002", b"0x000004", b"0x000005", b"0x00000040", b"0x00000079"),  # errors of Win32 that mean anything here
     *(b"roxy", b"PROXY", b"CONNECT "),
     *(b" 407", b":407", b"=407", b" 511", b":511", b"=511"),
     *(b"Failure details:", b"Certificate details:"),  # a file may begin within a failure

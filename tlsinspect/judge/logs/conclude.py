@@ -38,25 +38,14 @@ def _nothing(report: LogReport) -> Iterator[Finding]:
 
 def _interception(report: LogReport) -> Iterator[Finding]:
     found = [group for group in report.groups if group.assessment.verdict is Verdict.INTERCEPTED]
-    if found and all(_place(group.assessment) == "here" for group in found):
+    if found and all(went(group.assessment) == "here" for group in found):
         where = listed(where for group in found for where in group.destinations)
         yield finding("log-intercepted-here", {"destinations": where})
-    makers = dict.fromkeys(_maker(group.assessment) for group in found if _has_maker(group.assessment))
+    makers = dict.fromkeys(_maker(group.assessment) for group in found if issuer(group.assessment))
     if len(makers) > 1:
         yield finding("log-several-interceptors", {"n": str(len(makers)), "makers": listed(makers)})
     if found and any(group.assessment.rule in _TIME for group in report.groups):
         yield finding("log-interception-and-clock")
-
-
-def _place(assessment: Assessment) -> str:
-    """Where its connections went. Those of a group went to the same side, but for those that are counted together."""
-    if assessment.endpoint.host == OTHERS:
-        return "unknown"
-    return went(assessment)
-
-
-def _has_maker(assessment: Assessment) -> bool:
-    return bool(issuer(assessment)) and assessment.endpoint.host != OTHERS
 
 
 def _maker(assessment: Assessment) -> str:

@@ -23,12 +23,19 @@ def ticket(report: LogReport) -> str:
     """The paragraph, or nothing where nothing is to be asked of anybody."""
     asks: dict[str, list[LogGroup]] = {}
     for group in report.groups:
-        if group.assessment.endpoint.host != OTHERS:
-            asks.setdefault(_ask(group), []).append(group)
+        ask = _ask(group)
+        if ask and group.assessment.endpoint.host != OTHERS:
+            asks.setdefault(ask, []).append(group)
     sentences = [s for ask in ASKS if ask in asks for s in _section(ask, asks[ask])]
     sentences += [s for group in asks.get(HERE, [])[:MOST_TOLD] for s in _done_there(group)]
     local = [each.sentence for each in report.conclusions if each.code == "log-intercepted-here"]
-    return "\n".join([_opening(report), *local, *sentences]) if sentences else ""
+    if not sentences:
+        return ""
+    told = sum(group.count for groups in asks.values() for group in groups[:MOST_TOLD])
+    if told < report.failures:
+        more = counted(report.failures - told, "failure")
+        sentences.append(fill(wording()["ticket"]["log"]["more"], {"more": more}))
+    return "\n".join([_opening(report), *local, *sentences])
 
 
 def _ask(group: LogGroup) -> str:
@@ -53,10 +60,6 @@ def _opening(report: LogReport) -> str:
 def _section(ask: str, groups: Sequence[LogGroup]) -> Iterator[str]:
     """What is said, then what is asked for."""
     yield from map(_said, groups[:MOST_TOLD])
-    left = groups[MOST_TOLD:]
-    if left:
-        more = counted(sum(group.count for group in left), "failure")
-        yield fill(wording()["ticket"]["log"]["more"], {"more": more})
     yield fill(wording()["ticket"][ask], {"places": _places(ask, groups)})
 
 
