@@ -18,6 +18,7 @@ from tests.loggen import (
     NOBODY,
     SYSTEM,
     VERSION,
+    Certificate,
     Form,
     Incident,
     at,
@@ -257,11 +258,10 @@ def test_dates_at_the_ends_of_time(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("certificate", [GOOGLE, NOBODY])
-def test_no_issuer_but_an_unknown_one_intercepts(tmp_path: Path, kind: LogKind, certificate: object) -> None:
+def test_no_issuer_but_an_unknown_one_intercepts(tmp_path: Path, kind: LogKind, certificate: Certificate) -> None:
     """Google's own name as the issuer is never a reason to speak of interception."""
     incidents = [
-        Incident(at(60 * n), kind, flags=flags, certificate=GOOGLE if certificate is GOOGLE else NOBODY)
-        for n, flags in enumerate(EVERY_FLAGS)
+        Incident(at(60 * n), kind, flags=flags, certificate=certificate) for n, flags in enumerate(EVERY_FLAGS)
     ]
     found = verdicts(tmp_path, incidents)
     if certificate is GOOGLE:

@@ -15,7 +15,7 @@ from tlsinspect.judge.logs.assess import assess_log
 from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.reading import Readable, Reader
-from tlsinspect.logs.sources import find
+from tlsinspect.logs.sources import STDIN, find
 from tlsinspect.model import Assessment, LogFile
 from tlsinspect.trust import Trust
 
@@ -94,8 +94,8 @@ class _Given:
     """A file that the caller opened and will close."""
 
     stream: BinaryIO
-    name: str = "-"
-    family: str = "-"
+    name: str = STDIN
+    family: str = STDIN
     size: int | None = None
 
     def open(self) -> AbstractContextManager[BinaryIO]:

@@ -13,6 +13,7 @@ from pathlib import PureWindowsPath
 
 from tlsinspect.judge.logs.words import word
 from tlsinspect.logs.observed import UNKNOWN_HOST
+from tlsinspect.logs.sources import STDIN
 from tlsinspect.model import (
     Advice,
     Assessment,
@@ -39,7 +40,6 @@ from tlsinspect.scrub import Rule, each_text, replacing
 from tlsinspect.tallies import OTHERS
 from tlsinspect.trust import Trust
 
-STANDARD_INPUT = "-"
 MOST_NUMBERED = 20_000  # of one kind; those that follow have one stand-in for all
 # Of the name on Google's certificates, beside what its authorities are called.
 _GOOGLES = {"california", "mountain view", "google inc", "google llc", "google trust services llc"}
@@ -139,7 +139,7 @@ class LogRedaction:
 
     def _of_file(self, name: str) -> Secrets:
         """Its path, and its own name, which stands by itself in what the system says of it."""
-        if name == STANDARD_INPUT:
+        if name == STDIN:
             return {}
         shown = self._shown("file", name)
         own = PureWindowsPath(name).name

@@ -58,7 +58,6 @@ class Code:
     name: str
     sentence: str
     means: Means
-    only: str = ""  # wininet or winhttprequest, where nobody else says so
 
 
 def flags(value: int) -> tuple[Flag, ...]:
@@ -92,7 +91,7 @@ def error(value: int) -> Code | None:
 
 def api(number: int) -> str:
     """The function that goes by this number in WINHTTP_ASYNC_RESULT; the number itself where none is known to."""
-    return _names("api", "function").get(number) or (f"API {number}" if 0 <= number < _DWORD else "")
+    return _functions().get(number) or (f"API {number}" if 0 <= number < _DWORD else "")
 
 
 def http_status(number: int, *, proxy: bool) -> Code | None:
@@ -121,7 +120,7 @@ def _rows(table: str) -> Iterator[dict[str, Any]]:
 
 
 def _code(row: Mapping[str, Any]) -> Code:
-    return Code(row["value"], row["name"], row["sentence"], Means(row["means"]), row.get("only", ""))
+    return Code(row["value"], row["name"], row["sentence"], Means(row["means"]))
 
 
 @cache
@@ -141,5 +140,5 @@ def _http() -> dict[int, tuple[Code, bool]]:
 
 
 @cache
-def _names(table: str, field: str) -> dict[int, str]:
-    return {row["value"]: row[field] for row in _rows(table)}
+def _functions() -> dict[int, str]:
+    return {row["value"]: row["function"] for row in _rows("api")}

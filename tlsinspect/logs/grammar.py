@@ -16,7 +16,7 @@ from tlsinspect.model import LogKind
 
 _TRACE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\d\d:\d\d|Z)) (?P<thread>[0-9A-Fa-f]{1,8}) "
-    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512} @ \d{1,9}) "
+    r"(?P<level>[A-Z]):\w{1,64} (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512} @ \d{1,9}) "
     r"\([^()]{0,128}\)> ?(?P<message>.*)",
     re.DOTALL,
 )
@@ -98,7 +98,7 @@ _ASYNC = re.compile(rf"Error result (?P<api>\d{{1,9}}), hr = (?P<code>{_PRINTED}
 _DESTINATION = re.compile(
     r"Network connection destination details: \[?(?P<address>[0-9A-Fa-f:.]{2,45})(?:%[\w.-]{1,32})?\]?:"
     r"(?P<port>\d{1,5})"
-    r"(?: \((?P<name>.{0,255}?)\))?\s*",
+    r"(?: \((?P<name>.{0,255}?)\))?",
     re.ASCII,
 )
 _CODE = re.compile(
