@@ -58,13 +58,14 @@ def render(report: LogReport, console: Console, *, verbose: bool = False) -> Non
 
 
 def failure_line(assessment: Assessment, console: Console) -> None:
-    """One failure by itself, as it is read."""
+    """One failure by itself, as it is read, and where."""
     sign, plain_sign, colour = LOOK[assessment.verdict]
-    when = "".join(f"{moment(said.time)}  " for said in logged_of(assessment)[:1])
-    head = f"{plain_sign if is_ascii(console) else sign} {when}{assessment.endpoint.host}  "
-    console.print(
-        Text.assemble((head, colour), (f"{assessment.verdict}  ", colour), _cause(assessment)), soft_wrap=True
-    )
+    said = logged_of(assessment)[:1]
+    when = "".join(f"{moment(each.time)}  " for each in said)
+    head = f"{plain_sign if is_ascii(console) else sign} {when}{place(assessment.endpoint.host)}  "
+    where = "".join(f"  ({printable(each.file)}:{each.line})" for each in said)
+    line = ((head, colour), (f"{assessment.verdict}  ", colour), _cause(assessment), (where, "dim"))
+    console.print(Text.assemble(*line), soft_wrap=True)
 
 
 def _headline(report: LogReport) -> Text:
