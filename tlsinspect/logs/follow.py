@@ -69,19 +69,27 @@ class _Followed:
         self.begin += chunk[: BEGIN - len(self.begin)]
         self.end = (self.end + chunk)[-END:]
         self.reading.told.on_disk = self.reading.told.octets = self.position
-        block = self.lines.feed(self.decoder.feed(chunk))
-        if block:
-            yield from read_block(block, self.reading, self.assembler)
-            self.reading.see_end()
-            self.reading.end = b""  # of thousands of files only few grow
+        yield from self._taken(self.lines.feed(self.decoder.feed(chunk)))
+
+    def silent(self) -> Iterator[Tries]:
+        """What was begun so long ago that nothing more belongs to it."""
+        silence = timedelta(seconds=time.monotonic() - self.told)
+        if self.waiting and silence > RETRIED:
+            self.waiting = False
+            yield from self.reading.counted(self.assembler.flush())
+        elif self.waiting and silence > SETTLED:
+            yield from self.reading.counted(self.assembler.settle())
 
     def rest(self) -> Iterator[Tries]:
         """What is begun, the last line that lacks its end included."""
-        last = self.lines.feed(self.decoder.flush()) + self.lines.flush()
-        if last:
-            yield from read_block(last, self.reading, self.assembler)
+        yield from self._taken(self.lines.feed(self.decoder.flush()) + self.lines.flush())
+        yield from self.reading.counted(self.assembler.flush())
+
+    def _taken(self, block: bytes) -> Iterator[Tries]:
+        if block:
+            yield from self.reading.counted(read_block(block, self.reading, self.assembler))
             self.reading.see_end()
-        yield from self.assembler.flush()
+            self.reading.end = b""  # of thousands of files only few grow
 
 
 class Follower:
@@ -108,7 +116,8 @@ class Follower:
         while True:
             for source in self._sources:
                 yield from self._grown(source)
-            yield from self._silent()
+            for followed in self._followed.values():
+                yield from followed.silent()
             time.sleep(LOOK)
             yield from self._look_around()
 
@@ -158,26 +167,16 @@ class Follower:
             if known is not None:
                 known.reading.told.problem = printable(f"cannot be read to its end ({reason_of(error)})")
 
-    def _silent(self) -> Iterator[Tries]:
-        """What was begun in files in which nothing was written for so long that nothing more belongs to it."""
-        for followed in self._followed.values():
-            silence = timedelta(seconds=time.monotonic() - followed.told)
-            if followed.waiting and silence > RETRIED:
-                followed.waiting = False
-                yield from followed.reading.counted(followed.assembler.flush())
-            elif followed.waiting and silence > SETTLED:
-                yield from followed.reading.counted(followed.assembler.settle())
-
     def _leave(self, key: Identity) -> Iterator[Tries]:
         followed = self._followed.pop(key)
-        yield from followed.reading.counted(followed.rest())
+        yield from followed.rest()
         self._left.append(followed.reading.file())
 
     def rest(self) -> Iterator[Tries]:
         """What was begun when nobody wants to wait any longer."""
         yield from self._packed.rest()
         for followed in self._followed.values():
-            yield from followed.reading.counted(followed.rest())
+            yield from followed.rest()
 
 
 def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
@@ -192,7 +191,7 @@ def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
 def _read_on(followed: _Followed, name: str, size: int) -> Iterator[Tries]:
     """From where it was left."""
     while size > followed.position and (chunk := _read(name, followed.position)):
-        yield from followed.reading.counted(followed.feed(chunk))
+        yield from followed.feed(chunk)
 
 
 def _read(name: str, position: int, size: int = BLOCK) -> bytes:
