@@ -319,6 +319,12 @@ def test_a_message_of_another_form_is_no_value_of_a_name(kind: LogKind, stray: s
         assert not found.whole
 
 
+@pytest.mark.parametrize("value", ["INFO Systems GmbH", "2026 Root CA", "ERROR", "0302/09 Holding", "[Test] CA"])
+def test_a_value_may_begin_nearly_as_a_message_does(value: str) -> None:
+    incident = Incident(at(0), flags=0x8, certificate=replace(FIDDLER, issuer=("DE", value, "CA")))
+    assert told(log([incident]).lines) == [incident.logged]
+
+
 def test_a_log_whose_predecessor_ends_in_a_certificate_does_not_go_on_with_its_head() -> None:
     lines = list(log([Incident(at(0), flags=0x8, certificate=GOOGLE)]).lines)
     cut = lines.index("Google Trust Services")
