@@ -340,7 +340,7 @@ def _ours(parts: Iterable[tuple[str, str]], product: Attribution | None, trust: 
 
 # Domains of Google's below which customers choose names, or whoever owns an address does, and names that are its own.
 _OTHERS_NAMES = re.compile(
-    r"(.+)\.(appspot\.com|googleusercontent\.com|storage\.googleapis\.com|translate\.goog|1e100\.net)"
+    r"(.+)\.(appspot\.com|googleusercontent\.com|storage\.googleapis\.com|translate\.goog|cloud\.goog|1e100\.net)"
 )
 _FIXED_NAMES = re.compile(r"lh\d\.googleusercontent\.com|[a-z]{3}\d{1,3}s\d{1,3}-in-[fx][0-9a-f]{1,4}\.1e100\.net")
 
