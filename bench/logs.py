@@ -14,6 +14,7 @@ from bench.options import Options
 from bench.process import output_of
 from bench.table import Row
 from tests.loggen import CERTIFICATES, Incident, at, log, trace_line
+from tests.loggen import chatter as tool_chatter
 from tlsinspect.logs.needles import NEEDLES
 
 MB = 1_000_000
@@ -126,6 +127,11 @@ def _failures(count: int) -> bytes:
 
 def _others(chatter: bytes) -> Iterator[tuple[str, bytes]]:
     lines = chatter.splitlines(keepends=True)
+    chance = random.Random(3)
+    yield (
+        "of what the tools write all day",
+        "".join(f"{line}\r\n" for n in range(2_000) for line in tool_chatter(at(n), chance)).encode(),
+    )
     yield "in UTF-16", b"\xff\xfe" + chatter.decode().encode("utf-16-le")
     yield "packed with gzip", chatter
     yield (

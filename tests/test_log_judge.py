@@ -368,7 +368,7 @@ def test_revoked_is_grave_even_beside_something_else() -> None:
 def test_failures_of_the_network(kind: LogKind, code: int, verdict: Verdict, rule: str) -> None:
     for went_to in (None, GOOGLES_ADDRESS, HERE):
         found = only(Incident(at(0), kind, code=code, went_to=went_to))
-        down = went_to is HERE and rule in ("log-timeout", "log-tcp", "log-reset", "log-refused")
+        down = went_to is HERE and rule in ("log-timeout", "log-tcp", "log-refused")
         assert (found.verdict, found.rule) == (verdict, "log-proxy-down" if down else rule)
         assert found.remedy
 
@@ -576,3 +576,20 @@ def test_a_failure_lies_in_a_time_where_one_of_its_tries_does() -> None:
     text = log(retried(Incident(at(0), code=12029), Incident(at(90), code=12029))).text
     for since, until, count in ((at(80), None, 1), (None, at(10), 1), (at(100), None, 0), (None, at(-1), 0)):
         assert len(list(read_log(io.BytesIO(text.encode()), since=since, until=until))) == count
+
+
+@pytest.mark.parametrize(
+    ("via", "went_to", "proxy"),
+    [
+        ("WinHTTP proxy", ("10.1.2.3", 80, "proxy.corp.example"), "http://10.1.2.3:80"),
+        ("WinHTTP proxy", ("165.225.72.38", 9400, "fra4.sme.zscaler.net"), "http://165.225.72.38:9400"),
+        ("WinHTTP proxy", GOOGLES_ADDRESS, None),  # which is also said where the settings name none
+        ("no proxy", ("10.1.2.3", 80, "x"), None),
+        ("direct connection", GOOGLES_ADDRESS, None),
+        ("direct (without proxy)", ("10.1.2.3", 443, "x"), None),
+    ],
+)
+def test_what_the_log_calls_a_proxy_is_one(via: str, went_to: tuple[str, int, str], proxy: str | None) -> None:
+    found = only(Incident(at(0), LogKind.AUTHORISATION, code=12029, via=via, went_to=went_to))
+    assert found.route.proxy == proxy
+    assert found.rule == ("log-proxy-down" if proxy else "log-tcp")

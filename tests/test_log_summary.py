@@ -6,6 +6,7 @@ import itertools
 import re
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.loggen import GOOGLE, NOBODY, Incident, at, log, retried
+from tests.loggen import FIDDLER, GOOGLE, NOBODY, Incident, at, log, retried
 from tests.logmade import MADE, TIME, TRUST, assessed, file, intercepted, report, skewed, unreachable
 from tlsinspect import read_log
 from tlsinspect.endpoints import load_profile
@@ -35,6 +36,10 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59,
 
 def codes(found: LogReport) -> list[str]:
     return [each.code for each in found.conclusions]
+
+
+def of_log(incidents: Sequence[Incident]) -> LogReport:
+    return report(*read_log(io.BytesIO(log(incidents).text.encode())))
 
 
 def said(found: LogReport, code: str) -> str:
@@ -79,16 +84,17 @@ def test_ten_thousand_repeats_are_one_line() -> None:
     "other",
     [
         intercepted(address="10.1.2.3"),
+        intercepted(port=8889),
         intercepted(product="gwsmo"),
         intercepted(flags=1),
         intercepted(code=12002),
         intercepted(issuer=("Acme",)),
         assessed("log-timeout", Verdict.UNREACHABLE, {"product": "gwmmo"}),
     ],
-    ids=["side", "product", "flags", "code", "issuer", "rule"],
+    ids=["side", "proxy", "product", "flags", "code", "issuer", "rule"],
 )
-def test_what_differs_in_more_than_address_and_time_stands_apart(other: Assessment) -> None:
-    found = report(intercepted(), intercepted(port=8889, time=TIME + timedelta(days=1), line=7), other)
+def test_what_differs_in_more_than_time_stands_apart(other: Assessment) -> None:
+    found = report(intercepted(), intercepted(time=TIME + timedelta(days=1), line=7), other)
     assert sorted(group.count for group in found.groups) == [1, 2]
     complete(found)
 
@@ -395,7 +401,7 @@ def test_exit_status(given: tuple[Assessment, ...], files: Any, status: int) -> 
     [
         (Incident(at(0), flags=1, certificate=GOOGLE), ("o.pki.goog:80", "revoked", "unchanged"), ("unopened",)),
         (Incident(at(0), code=12057), ("o.pki.goog:80", "revoked"), ("unopened",)),
-        (Incident(at(0), http_status=502), ("why the proxy does not reach",), ("who answers",)),
+        (Incident(at(0), http_status=502), ("not reached through the proxy",), ("who answers",)),
         (Incident(at(0), http_status=407), ("without authentication",), ("Please allow connections",)),
         (Incident(at(0), flags=0x10, certificate=GOOGLE), ("not for the host", "who answers"), ("was met for",)),
     ],
@@ -403,7 +409,7 @@ def test_exit_status(given: tuple[Assessment, ...], files: Any, status: int) -> 
 def test_what_the_ticket_asks_for_fits_the_cause(
     incident: Incident, said: tuple[str, ...], unsaid: tuple[str, ...]
 ) -> None:
-    found = report(*read_log(io.BytesIO(log([incident]).text.encode())))
+    found = of_log([incident])
     asked = found.ticket.partition("\n")[2]
     assert all(each in asked for each in said), asked
     assert not any(each in asked for each in unsaid), asked
@@ -414,8 +420,8 @@ def test_a_ticket_says_what_it_leaves_out() -> None:
         Incident(at(60 * n), flags=0x8, certificate=replace(NOBODY, issuer=("DE", "GmbH", f"CA {n}")))
         for n in range(50)
     ]
-    found = report(*read_log(io.BytesIO(log(many).text.encode())))
-    assert "30 failures of other kinds are left out here" in found.ticket
+    found = of_log(many)
+    assert "Not told here: 30 failures" in found.ticket
 
 
 def test_a_group_lasts_until_the_last_try_of_it() -> None:
@@ -426,3 +432,28 @@ def test_a_group_lasts_until_the_last_try_of_it() -> None:
     assert group.last - group.first == timedelta(seconds=90)
     assert group.timeline is not None
     assert sum(group.timeline.counts) == group.count == 1
+
+
+def test_clocks_that_are_off_in_two_ways_are_two_groups() -> None:
+    year = timedelta(days=365)
+    incidents = [Incident(at(n) + (5 * year if n == 0 else -year), flags=0x21, certificate=GOOGLE) for n in range(4)]
+    found = report(*(each for one in incidents for each in read_log(io.BytesIO(log([one]).text.encode()))))
+    assert sorted(("ahead" in each.assessment.explanation, each.count) for each in found.groups) == [
+        (False, 3),
+        (True, 1),
+    ]
+
+
+def test_two_proxies_are_two_scans() -> None:
+    two = (("10.1.2.3", 8080, "p1"), ("10.9.9.9", 3128, "p2"))
+    incidents = [Incident(at(60 * n), LogKind.AUTHORISATION, code=12029, went_to=each) for n, each in enumerate(two)]
+    found = of_log(incidents)
+    assert [each.rpartition(" ")[2] for each in found.commands] == ["http://10.1.2.3:8080", "http://10.9.9.9:3128"]
+    assert "not reached through the proxy" in found.ticket
+
+
+def test_where_two_tries_met_certificates_in_two_places_no_place_is_all_of_it() -> None:
+    here = Incident(at(10), flags=9, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))
+    found = of_log(retried(here, Incident(at(12), flags=9, certificate=NOBODY)))
+    assert "log-intercepted-here" not in codes(found)
+    assert "not in the network" not in found.ticket

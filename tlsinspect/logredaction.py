@@ -93,7 +93,7 @@ class LogRedaction:
             conclusions=tuple(redacted_finding(each, rule) for each in report.conclusions),
             advice=tuple(_advice(each, rule) for each in report.advice),
             commands=tuple(map(addresses, report.commands)),
-            ticket=rule(report.ticket),
+            ticket=rule(addresses(report.ticket)),
             redacted=True,
         )
 

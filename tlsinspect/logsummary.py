@@ -1,8 +1,9 @@
 """What many failures come to: those that are alike told once, however many, and counted from every side.
 
 Alike are failures with the same verdict for the same reason, of the same tool, about the same host and issuer, with the
-same codes, on the same side of the machine's own network. The address is not asked for: Google has hundreds. Nothing
-grows without a bound, and nothing is lost from the sums: what is too much to be told apart is told together.
+same codes, through the same proxies, on the same side of the machine's own network; of clocks, with the same printed
+dates on the same side of them. The address of a host is not asked for: Google has hundreds. Nothing grows without a
+bound, and nothing is lost from the sums: what is too much to be told apart is told together.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from tlsinspect.endpoints.target import bracketed
 from tlsinspect.judge.logs.advice import advised
 from tlsinspect.judge.logs.commands import commands
 from tlsinspect.judge.logs.conclude import conclusions
+from tlsinspect.judge.logs.rules import OF_TIME
 from tlsinspect.judge.logs.ticket import ticket
 from tlsinspect.judge.logs.words import ended, logged_of, word
 from tlsinspect.judge.rules import WORST_FIRST
@@ -138,7 +140,13 @@ def destination(a: Assessment) -> str:
 
 def _alike(a: Assessment, said: Sequence[Logged], product: str) -> Alike:
     told = tuple((each.flags, _number(each), each.http_status, each.issuer, place_of(each.address)) for each in said)
-    return (a.verdict, a.rule, product, a.endpoint.host, a.issuer, a.attribution and a.attribution.id, told)
+    ways = tuple(seen.route.proxy for seen in a.observations)
+    dated = a.rule in OF_TIME  # the sentence tells the dates and how far the clock is off
+    dates = tuple(
+        (each.not_before, each.not_after, each.time > (each.not_after or each.time)) for each in said if dated
+    )
+    name = a.attribution and a.attribution.id
+    return (a.verdict, a.rule, product, a.endpoint.host, a.issuer, name, told, ways, dates)
 
 
 def _number(said: Logged) -> int | None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from tlsinspect.logs.codes import Means, api, error, flag_values, flags
 from tlsinspect.logs.echoes import Echoes, apart, name_of
 from tlsinspect.logs.grammar import (
+    COMPLAINTS,
     SECURE_FAILURE,
     CallFailed,
     Clock,
@@ -43,7 +44,6 @@ LONGEST_MESSAGE = 300
 
 Tries = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
 _Key = tuple[Clock, str]  # and the thread
-_COMPLAINTS = {"E", "W", "F", "ERROR", "WARNING", "FATAL"}  # levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Assembler:
     def _tells(self, line: Line, told: Said) -> bool:
         """Only a complaint counts: other lines may quote one. A code in other words counts only by who was the first to
         say it."""
-        if line.level not in _COMPLAINTS:
+        if line.level not in COMPLAINTS:
             return False
         if not isinstance(told, Mentioned):
             return True

@@ -71,6 +71,18 @@ _MESSAGE = re.compile(
 )
 
 
+COMPLAINTS = frozenset(("E", "W", "F", "ERROR", "WARNING", "FATAL"))  # levels
+_COMPLAINT = re.compile(
+    rb"(?:\xef\xbb\xbf|[ \t]){0,64}(?:\S{20,40} [0-9A-Fa-f]{1,8} |\[\d{4}-\d\d-\d\dT[0-9:.+Z-]{8,40}:)"
+    rb"(?:E|W|F|ERROR|WARNING|FATAL):"
+)
+
+
+def complains(block: bytes, at: int) -> bool:
+    """Whether the line that begins there may be a complaint, which alone begins a failure. Quicker than `dated`."""
+    return _COMPLAINT.match(block, at) is not None
+
+
 def begins_message(text: str) -> bool:
     """Whether a line that is none of the two forms begins a message all the same, and goes on with none."""
     return _MESSAGE.match(text) is not None

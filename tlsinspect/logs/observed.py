@@ -14,6 +14,9 @@ UNKNOWN_HOST = "unknown"  # most failures do not name the host that was asked fo
 HTTPS = 443
 _HOST = re.compile(r"(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
 
+_PROXY = re.compile(r"\bproxy\b", re.IGNORECASE)
+_NO_PROXY = re.compile(r"\b(?:no|without|direct)\b", re.IGNORECASE)
+
 # How far the attempt got and why it ended, by the category of its code.
 _ENDS: dict[Means, tuple[Stage, Reason]] = {
     Means.DNS: (Stage.DNS, Reason.NAME_NOT_FOUND),
@@ -83,13 +86,18 @@ def observed(logged: Logged, endpoint: Endpoint) -> Observation:
 def route_of(logged: Logged) -> Route:
     """Through the proxy of this machine or network where the connection went to one; else as the log words it."""
     said = f"log: {logged.via}" if logged.via else "log"
-    if logged.address is None or logged.port is None or logged.port in (HTTPS, 80) or not _is_near(logged.address):
+    if logged.address is None or logged.port is None or not _is_proxy(logged.address, logged.port, logged.via):
         return Route(origin=said)
     return Route(f"http://{bracketed(logged.address)}:{logged.port}", said)
 
 
-def _is_near(address: str) -> bool:
-    return place_of(address) in ("here", "private")
+def _is_proxy(address: str, port: int, via: str) -> bool:
+    """Nearby, any port that is no server's is; where the log speaks of a proxy, any at all nearby, and elsewhere any
+    that is no server's: `with WinHTTP proxy` is also said where the settings name none."""
+    spoken_of = bool(_PROXY.search(via)) and not _NO_PROXY.search(via)
+    near = place_of(address) in ("here", "private")
+    servers = port in (HTTPS, 80)
+    return (near and (spoken_of or not servers)) or (spoken_of and not servers)
 
 
 PlaceFact = Literal["here", "private", "outside", "unknown"]  # where a connection went, seen from the machine

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import Assembler, Origin, Tries
 from tlsinspect.logs.blocks import Told, blocks
-from tlsinspect.logs.grammar import dated, head
+from tlsinspect.logs.grammar import complains, dated, head
 from tlsinspect.logs.needles import ends, hits, line_count
 from tlsinspect.logs.products import product_of
 from tlsinspect.model import LogFile, LogKind
@@ -189,6 +189,9 @@ def read_block(block: bytes, reading: BeingRead, assembler: Assembler) -> Iterat
             at = begin
         end = block.find(b"\n", at)
         end = len(block) if end < 0 else end
+        if not assembler.busy and not complains(block, at):
+            at, number = end + 1, number + 1
+            continue
         yield from assembler.feed(number, text_of(block[at:end]))
         at, number = end + 1, number + 1
 

@@ -19,6 +19,7 @@ from tlsinspect.report.table import (
     is_ascii,
     labelled,
 )
+from tlsinspect.tallies import OTHERS
 from tlsinspect.text import counted, printable
 
 MOST_ROWS = 30  # groups; with --verbose all of them
@@ -124,8 +125,9 @@ def _tool(group: LogGroup, report: LogReport) -> Iterator[Text]:
 
 
 def _cause(assessment: Assessment) -> str:
-    """One line: who intercepts, where that is the trouble; else the explanation."""
-    intercepted = assessment.verdict is Verdict.INTERCEPTED
+    """One line: who intercepts, where that is all the trouble; else the explanation."""
+    alone = len(assessment.observations) == 1 and assessment.endpoint.host != OTHERS
+    intercepted = assessment.verdict is Verdict.INTERCEPTED and alone
     facts = [interceptor(assessment) if intercepted else assessment.explanation]
     if not intercepted or assessment.attribution is None:  # which has its own
         facts.append(assessment.confidence)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from tlsinspect.judge.logs.rules import OF_TIME
 from tlsinspect.judge.logs.words import issuer, listed, logged_of, moment, tools, went, word
 from tlsinspect.judge.words import finding
 from tlsinspect.logs.products import products
@@ -12,7 +13,6 @@ from tlsinspect.text import counted
 
 LONG_SINCE = timedelta(hours=1)  # without a failure, before it is said that there was none
 _WITHOUT_DETAILS = "log-without-details"
-_TIME = {"log-clock", "log-expired-or-clock"}  # rules
 
 
 def conclusions(report: LogReport) -> Iterator[Finding]:
@@ -44,7 +44,7 @@ def _interception(report: LogReport) -> Iterator[Finding]:
     makers = dict.fromkeys(_maker(group.assessment) for group in found if issuer(group.assessment))
     if len(makers) > 1:
         yield finding("log-several-interceptors", {"n": str(len(makers)), "makers": listed(makers)})
-    if found and any(group.assessment.rule in _TIME for group in report.groups):
+    if found and any(group.assessment.rule in OF_TIME for group in report.groups):
         yield finding("log-interception-and-clock")
 
 

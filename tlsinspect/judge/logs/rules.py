@@ -191,7 +191,7 @@ LOG_RULES: tuple[LogRule, ...] = (
     _means("log-proxy-tls", "proxy-tls", V.UNREACHABLE, C.LIKELY, "no TLS session with the proxy itself"),
     _means("log-proxy-script", "proxy-script", V.UNREACHABLE, C.LIKELY, "the proxy script gives no answer"),
     LogRule(
-        "log-proxy-down", lambda f: f.proxied and f.means in ("tcp", "refused", "no-route", "timeout", "reset"),
+        "log-proxy-down", lambda f: f.proxied and f.means in ("tcp", "refused", "no-route", "timeout"),
         V.UNREACHABLE, C.LIKELY, "the proxy of the machine or its network does not answer",
     ),
     _means("log-dns", "dns", V.UNREACHABLE, C.LIKELY, "the name does not resolve"),
@@ -208,6 +208,9 @@ LOG_RULES: tuple[LogRule, ...] = (
     ),
     LogRule("log-unknown-code", lambda _: True, V.INCONCLUSIVE, C.LIKELY, "otherwise"),
 )  # fmt: skip
+
+
+OF_TIME = frozenset(("log-clock", "log-expired-or-clock"))  # rows that go by the printed dates and the log's clock
 
 
 def decide_log(facts: LogFacts) -> LogRule:

@@ -41,7 +41,9 @@ def ticket(report: LogReport) -> str:
 def _ask(group: LogGroup) -> str:
     """What is asked for: one of ASKS, nothing, or HERE."""
     ask = asked(group.assessment)
-    return HERE if ask == "exempt" and went(group.assessment) == "here" else ask
+    if went(group.assessment) != "here":
+        return ask
+    return {"exempt": HERE, "reach": ""}.get(ask, ask)  # a program of that machine is nobody else's to mend
 
 
 def _opening(report: LogReport) -> str:

@@ -76,9 +76,12 @@ def ended(assessment: Assessment) -> Logged | None:
 
 
 def went(assessment: Assessment) -> PlaceFact:
-    """Where its connections went, seen from the machine."""
-    found = ended(assessment)
-    return place_of(found.address if found is not None else None)
+    """Where its connections went, seen from the machine; unknown where two tries went to two places."""
+    said = logged_of(assessment)
+    # Where a certificate was seen, if one was: the other try failed before.
+    met = [each for each in said if each.issuer] or said
+    places = {place_of(each.address) for each in met if each.address is not None}
+    return places.pop() if len(places) == 1 else "unknown"
 
 
 def issuer(assessment: Assessment) -> str:
