@@ -1,6 +1,7 @@
 """What logs come to: Google's own two examples in three languages, and each rule by what the tools write."""
 
 import io
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, shared_seed
-from tests.loggen import FIDDLER, GOOGLE, GOOGLES_ADDRESS, NOBODY, Certificate, Incident, at, log, retried, trace_line
+from tests.loggen import (
+    FIDDLER,
+    GOOGLE,
+    GOOGLES_ADDRESS,
+    NOBODY,
+    Certificate,
+    Incident,
+    at,
+    log,
+    messages,
+    retried,
+    trace_line,
+)
 from tlsinspect import Trust, read_log
 from tlsinspect.judge.logs.words import went
 from tlsinspect.logs.observed import PlaceFact, place_of
@@ -593,3 +606,37 @@ def test_what_the_log_calls_a_proxy_is_one(via: str, went_to: tuple[str, int, st
     found = only(Incident(at(0), LogKind.AUTHORISATION, code=12029, via=via, went_to=went_to))
     assert found.route.proxy == proxy
     assert found.rule == ("log-proxy-down" if proxy else "log-tcp")
+
+
+COMPANY = Certificate(
+    ("DE", "Corp GmbH", "server.corp.example"), ("DE", "Corp GmbH", "Corp CA"), NOBODY.not_before, NOBODY.not_after
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_lines_of_innocent_failures_between_each_other_accuse_anybody(seed: int) -> None:
+    """Google's certificate and a company's own, of two or three threads, torn apart anywhere."""
+    chance = random.Random(seed)
+    for _ in range(100):
+        incidents = [innocent(number, chance) for number in range(chance.choice((2, 3)))]
+        left = [[line for message in messages(each) for line in message] for each in incidents]
+        lines: list[str] = []
+        while any(left):
+            turn = chance.choice([lines_left for lines_left in left if lines_left])
+            for _ in range(chance.randrange(1, 9)):
+                lines += [turn.pop(0)] if turn else []
+        for found in of_text("\n".join(lines)):
+            assert found.verdict is not Verdict.INTERCEPTED, lines
+
+
+def innocent(number: int, chance: random.Random) -> Incident:
+    flags = chance.choice((None, 0x1, 0x8, 0x9, 0x10, 0x20, 0x4, 0x29))
+    return Incident(
+        at(number),
+        chance.choice(tuple(LogKind)),
+        flags=flags,
+        certificate=chance.choice((GOOGLE, COMPANY, None)) if flags is not None else None,
+        code=12175 if flags is not None else 12007,
+        went_to=chance.choice((GOOGLES_ADDRESS, HERE, None)),
+        thread=f"{0x100 + number:x}",
+    )
