@@ -236,7 +236,17 @@ def test_a_caller_repeats_the_code_and_nothing_more_failed(named: str, before_de
     lines = list(log([incident]).lines)
     echo = trace_line(at(0.1), f"Request{named} failed, hr = 0x80072f8f", place="Calendar::Fetch", number=77)
     lines.insert(len(lines) - before_destination, echo)
-    assert told(lines) == [incident.logged]
+    host = "www.googleapis.com" if named and before_destination else ""
+    assert told(lines) == [replace(incident.logged, host=host)]
+
+
+def test_a_caller_who_repeats_the_code_names_the_host() -> None:
+    call = trace_line(at(0), "Error result 5, hr = 0x80072ee7.")
+    repeated = [trace_line(at(n), f"Could not fetch https://{host}/, hr = 0x80072ee7", place=f"P{n}")
+                for n, host in ((1, "oauth2.googleapis.com"), (2, "mail.google.com"))]  # fmt: skip
+    assert [each.host for each in told([call, *repeated])] == ["oauth2.googleapis.com", "mail.google.com"]
+    of_another_thread = trace_line(at(1), f"Could not fetch {URL}, hr = 0x80072ee7", thread="b2", place="P")
+    assert [each.host for each in told([call, of_another_thread])] == [""]
 
 
 def test_callers_of_two_hosts_tell_of_two_failures() -> None:
@@ -263,9 +273,9 @@ def test_two_callers_after_two_calls_each_name_their_own() -> None:
         trace_line(at(6), named.format("mail.google.com"), place="Mail", number=2),
     ]
     assert [(each.api != "", each.host) for each in told(lines)] == [
-        (True, ""),
+        (True, "mail.google.com"),
         (False, "www.googleapis.com"),
-        (True, ""),
+        (True, "mail.google.com"),
     ]
 
 

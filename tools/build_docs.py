@@ -119,7 +119,7 @@ than `likely`. What proves something is the scan that the answer ends with.
 - A try through a proxy and the direct one within two minutes after it are one failure. Where nothing more is told, the
   direct one may have worked.
 - A code in other words (`hr = 0x80072ee7`) counts where a line complains of it (an error or a warning), and once:
-  programs that made the call repeat its code for up to a minute, and may add for which host. Whoever names another host
+  programs that made the call repeat its code for up to a minute, and may name the host. Whoever names another
   tells of another failure. Without flags and a certificate it is what older versions write.
 - HTTP statuses count where they are a proxy's or the network's (407, 511; 403, 502 … only where the line speaks of a
   proxy). What Google's servers answer, a quota say, is no failure of the network.

@@ -76,6 +76,17 @@ class _Open:
         if self.logged.status is None:
             self.logged = replace(self.logged, flags=(self.logged.flags or 0) | flag_values(names.names))
 
+    @property
+    def name(self) -> str | None:
+        """Of what failed, by its number."""
+        logged = self.logged
+        return name_of(Mentioned(logged.code, logged.http_status, logged.host, proxy=True))
+
+    def repeated(self, told: Mentioned) -> None:
+        """Whoever made the call repeats its code, and may say for which host."""
+        if told.host and not self.logged.host and self.name is not None and self.name == name_of(told):
+            self.logged = replace(self.logged, host=told.host)
+
     def finished(self) -> Logged:
         printed = self.printed
         return replace(
@@ -119,6 +130,8 @@ class Assembler:
             current.going_on, current.printed.section = False, ""
         told = said(line.message)
         if told is None or not self._tells(line, told):
+            if current is not None and isinstance(told, Mentioned) and line.level in COMPLAINTS:
+                current.repeated(told)
             return
         if current is not None and isinstance(told, Mentioned) and _is_of_another(current, told):
             yield from self._alone(number, line, told)
@@ -305,9 +318,8 @@ def _is_another(current: _Open, told: Said, time: datetime) -> bool:
             return bool(current.printed.parts)
         case CallFailed():
             # A caller may have said it before the call's own line is written.
-            before = Mentioned(logged.code, logged.http_status, logged.host, proxy=True)
             at_once = apart(current.time, time) <= AT_ONCE
-            same = at_once and (logged.status is not None or name_of(before) == name_of(told))
+            same = at_once and (logged.status is not None or current.name == name_of(told))
             return failed and (logged.api != "" or not same)
         case Mentioned():
             return failed
