@@ -42,6 +42,17 @@ def add(path: Path, text: str | bytes) -> None:
         file.write(text if isinstance(text, bytes) else text.encode())
 
 
+def with_one_gone(folder: Path) -> tuple[Path, Path, Iterator[tuple[Logged, ...]]]:
+    """Two logs that are followed, of which the first was removed when both were read."""
+    one, other = folder / "a.log", folder / "b.log"
+    add(one, made(0).text)
+    add(other, made(1).text)
+    failures = iter(following(one, other))
+    assert told(failures, 2) == [0, 1]
+    one.unlink()
+    return one, other, failures
+
+
 def told(failures: Iterator[tuple[Logged, ...]], count: int = 1) -> list[float]:
     """When the next failures were, in units of ten minutes."""
     return [(each[0].time - at(0)) / timedelta(minutes=10) for each in islice(failures, count)]
@@ -126,12 +137,7 @@ def test_a_log_that_is_gone_may_come_again(tmp_path: Path) -> None:
 
 
 def test_while_one_log_is_gone_the_others_are_not_read_anew(tmp_path: Path) -> None:
-    one, other = tmp_path / "a.log", tmp_path / "b.log"
-    add(one, made(0).text)
-    add(other, made(1).text)
-    failures = iter(following(one, other))
-    assert told(failures, 2) == [0, 1]
-    one.unlink()
+    one, other, failures = with_one_gone(tmp_path)
     add(other, made(2).text)
     assert told(failures) == [2]
     add(one, made(3).text)
@@ -163,12 +169,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told_once(tmp_path: Path, monkey
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
 def test_a_pipe_in_the_place_of_a_log_holds_up_no_other(tmp_path: Path) -> None:
-    one, other = tmp_path / "a.log", tmp_path / "b.log"
-    add(one, made(0).text)
-    add(other, made(1).text)
-    failures = iter(following(one, other))
-    assert told(failures, 2) == [0, 1]
-    one.unlink()
+    one, other, failures = with_one_gone(tmp_path)
     os.mkfifo(one)
     for number in (2, 3):
         add(other, made(number).text)

@@ -66,7 +66,7 @@ def dated(text: str) -> Line | None:
 
 # How messages begin in any log: those of other programs, of other forms, or cut short. A certificate has no such line.
 _MESSAGE = re.compile(
-    r"\[?(?:\d{1,9}:){0,4}\d{4}(?:-\d\d-\d\d[T ]\d|/\d{6})|\[?\d{4}-\d\d-\d\dT|"
+    r"\[?(?:\d{1,9}:){0,4}\d{4}(?:-\d\d-\d\d(?:T| \d)|/\d{6})|"
     r"\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|VERBOSE\d?)[]:]|Configuration:"
 )
 
