@@ -163,7 +163,7 @@ LOG_RULES: tuple[LogRule, ...] = (
     # A failure of TLS of which the log tells too little.
     LogRule(
         "log-block-damaged", lambda f: f.certificate == "damaged", V.INCONCLUSIVE, C.LIKELY,
-        "lines of the certificate are missing or stand twice",
+        "lines of the certificate are missing, stand twice or may be another thread's",
     ),
     LogRule(
         "log-unexplained", lambda f: f.certificate == "whole", V.INCONCLUSIVE, C.LIKELY,
