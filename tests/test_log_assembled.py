@@ -410,6 +410,9 @@ def test_what_is_told_slowly_is_one_failure() -> None:
     assert len(told(told_at)) == 1
 
 
+TRIED = "Error from API WinHttpSendRequest with WinHTTP proxy. Will try direct (without proxy). Code: 0x00002efd"
+
+
 @pytest.mark.parametrize(
     ("second", "stories"),
     [
@@ -420,9 +423,8 @@ def test_what_is_told_slowly_is_one_failure() -> None:
     ],
 )
 def test_a_second_try_goes_another_way(second: str, stories: int) -> None:
-    first = "Error from API WinHttpSendRequest with WinHTTP proxy. Will try direct (without proxy). Code: 0x00002efd"
     lines = [
-        authorisation_line(at(0), first),
+        authorisation_line(at(0), TRIED),
         authorisation_line(at(50), f"Error from API WinHttpSendRequest {second}"),
     ]
     assert len(failures(lines)) == stories
@@ -431,7 +433,6 @@ def test_a_second_try_goes_another_way(second: str, stories: int) -> None:
 
 
 def test_of_two_that_are_to_be_tried_again_at_once_nobody_knows_whose_the_second_is() -> None:
-    first = "Error from API WinHttpSendRequest with WinHTTP proxy. Will try direct (without proxy). Code: 0x00002efd"
     second = "Error from API WinHttpSendRequest with direct connection. Code: 0x00002ee7"
-    lines = [authorisation_line(at(n), text) for n, text in enumerate((first, first, second, second))]
+    lines = [authorisation_line(at(n), text) for n, text in enumerate((TRIED, TRIED, second, second))]
     assert [len(tries) for tries in failures(lines)] == [1, 1, 1, 1]

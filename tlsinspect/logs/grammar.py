@@ -74,7 +74,7 @@ _MESSAGE = re.compile(
 COMPLAINTS = frozenset(("E", "W", "F", "ERROR", "WARNING", "FATAL"))  # levels
 _COMPLAINT = re.compile(
     rb"(?:\xef\xbb\xbf|[ \t]){0,64}(?:\S{20,40} [0-9A-Fa-f]{1,8} |\[\d{4}-\d\d-\d\dT[0-9:.+Z-]{8,40}:)"
-    rb"(?:E|W|F|ERROR|WARNING|FATAL):"
+    rb"(?:%b):" % "|".join(sorted(COMPLAINTS)).encode()
 )
 
 

@@ -92,12 +92,11 @@ def route_of(logged: Logged) -> Route:
 
 
 def _is_proxy(address: str, port: int, via: str) -> bool:
-    """Nearby, any port that is no server's is; where the log speaks of a proxy, any at all nearby, and elsewhere any
-    that is no server's: `with WinHTTP proxy` is also said where the settings name none."""
-    spoken_of = bool(_PROXY.search(via)) and not _NO_PROXY.search(via)
+    """Where two things say so: it is nearby, its port is no server's, the log speaks of a proxy. The last alone does
+    not: `with WinHTTP proxy` is also said where the settings name none."""
     near = place_of(address) in ("here", "private")
-    servers = port in (HTTPS, 80)
-    return (near and (spoken_of or not servers)) or (spoken_of and not servers)
+    spoken_of = _PROXY.search(via) is not None and _NO_PROXY.search(via) is None
+    return sum((near, port not in (HTTPS, 80), spoken_of)) >= 2
 
 
 PlaceFact = Literal["here", "private", "outside", "unknown"]  # where a connection went, seen from the machine

@@ -90,8 +90,8 @@ def _has_certificate(logged: Logged) -> bool:
 
 def _issuer(values: tuple[str, ...], trust: Trust) -> IssuerFact:
     """Whose authority has these names; the attributes they are of are not printed."""
-    if all(len(value) <= len("US") for value in values):
-        return "unknown"  # a country is nobody's name
+    if all(map(_is_country, values)):
+        return "unknown"  # which is nobody's name
     google, single, public = _known_names(trust)
     # Country, organisation, name: whoever makes an authority may add a value that is somebody else's.
     if values in google or (len(values) == 3 and values[0] == "US" and values[1] in _GOOGLE):
@@ -109,8 +109,13 @@ def _known_names(trust: Trust) -> tuple[frozenset[tuple[str, ...]], frozenset[st
     roots = [c.subject for a in (trust.alternate, trust.historical, trust.public) for c in a.certificates]
     public = {value for name in roots for label, value in name if label == "O"} | set(_public_organisations())
     whole = frozenset(map(_values, google))
-    single = frozenset(value for name in whole for value in name if len(value) > len("US"))
+    single = frozenset(value for name in whole for value in name if not _is_country(value))
     return whole, single, frozenset(map(str.casefold, public))
+
+
+def _is_country(value: str) -> bool:
+    """By its length: two letters, as most names of authorities begin."""
+    return len(value) <= len("US")
 
 
 @cache
