@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -314,6 +315,7 @@ STRAY = (
     "[1234:5678:0302/090001.123:INFO:token.cc(12)] Refreshing the token",
     "[2026-03-02T09:00:00:VERBOSE1:windows_http.cc(12)] Refreshing",
     "2026-03-02 09:00:01 Sync started",
+    "1234:5678:0302/090001.123:INFO:token.cc(12) Refreshing the token",
     "WARNING: database is busy",
     *head("gwmmo")[:1],
 )
@@ -329,7 +331,13 @@ def test_a_message_of_another_form_is_no_value_of_a_name(kind: LogKind, stray: s
         assert not found.whole
 
 
-@pytest.mark.parametrize("value", ["INFO Systems GmbH", "2026 Root CA", "ERROR", "0302/09 Holding", "[Test] CA"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("INFO Systems GmbH", "2026 Root CA", "ERROR", "0302/09 Holding", "[Test] CA"),
+        *("1234/567890", "2024-01-01 12:00 CA", "2024-01-01 CA", "2024-01-01To"),
+    ],
+)
 def test_a_value_may_begin_nearly_as_a_message_does(value: str) -> None:
     incident = Incident(at(0), flags=0x8, certificate=replace(FIDDLER, issuer=("DE", value, "CA")))
     assert told(log([incident]).lines) == [incident.logged]
@@ -353,15 +361,12 @@ def test_blanks_around_lines_are_nothing(kind: LogKind) -> None:
 
 
 def test_where_threads_have_no_names_and_write_between_each_other_all_is_mixed() -> None:
-    company = Certificate(
-        ("DE", "Corp GmbH", "server.corp.example"), ("DE", "Corp GmbH", "Corp CA"), GOOGLE.not_before, GOOGLE.not_after
-    )
     one, other = (
         [
             list(message)
             for message in messages(Incident(at(0), LogKind.AUTHORISATION, flags=flags, certificate=certificate))
         ]
-        for flags, certificate in ((0x1, GOOGLE), (0x8, company))
+        for flags, certificate in ((0x1, GOOGLE), (0x8, company()))
     )
     whole = [line for message in (one[0], other[0], *one[1:], *other[1:]) for line in message]
     begun, left = one[1][:5], one[1][5:]
@@ -370,7 +375,7 @@ def test_where_threads_have_no_names_and_write_between_each_other_all_is_mixed()
     for lines in (whole, torn):
         tries = [each for failure in failures(lines) for each in failure]
         assert all(each.mixed for each in tries if each.status is not None)
-        assert all(each.mixed or each.issuer in ((), company.issuer, GOOGLE.issuer) for each in tries)
+        assert all(each.mixed or each.issuer in ((), company().issuer, GOOGLE.issuer) for each in tries)
 
 
 @pytest.mark.parametrize(
@@ -432,7 +437,96 @@ def test_a_second_try_goes_another_way(second: str, stories: int) -> None:
     assert len(failures([lines[0], mentioned])) == 2
 
 
+OTHER_TRIED = TRIED.replace("0x00002efd", "0x00002ee2")
+DIRECT = "Error from API WinHttpSendRequest with direct connection. Code: 0x00002ee7"
+
+
+def stories(*messages: str, thread: str = "") -> list[int]:
+    """How many tries are told together, of messages a few seconds apart."""
+    lines = [
+        trace_line(at(3 * n), text, thread=thread) if thread else authorisation_line(at(3 * n), text)
+        for n, text in enumerate(messages)
+    ]
+    return [len(tries) for tries in failures(lines)]
+
+
 def test_of_two_that_are_to_be_tried_again_at_once_nobody_knows_whose_the_second_is() -> None:
-    second = "Error from API WinHttpSendRequest with direct connection. Code: 0x00002ee7"
-    lines = [authorisation_line(at(n), text) for n, text in enumerate((TRIED, TRIED, second, second))]
-    assert [len(tries) for tries in failures(lines)] == [1, 1, 1, 1]
+    assert stories(TRIED, OTHER_TRIED, DIRECT, DIRECT) == [1, 1, 1, 1]
+    assert stories(TRIED, OTHER_TRIED, DIRECT, thread="a1") == [1, 2]  # the direct try of the first did not fail
+    # Of two that failed alike it makes no difference.
+    assert stories(TRIED, TRIED, DIRECT) == [1, 2]
+
+
+@pytest.mark.parametrize("thread", ["", "a1"])
+def test_ways_that_are_tried_one_after_the_other_are_one_story(thread: str) -> None:
+    named = "Error from API WinHttpSendRequest with {}. Will try {}. Code: 0x00002efd"
+    ways = ("WinHTTP proxy", "IE proxy", "direct (without proxy)")
+    chain = [named.format(*pair) for pair in pairwise(ways)]
+    assert stories(*chain, DIRECT, thread=thread) == [3]
+    assert stories(*chain, thread=thread) == [2]
+    assert max(stories(*[named.format("IE proxy", "IE proxy")] * 10, thread=thread)) == 4
+
+
+def company() -> Certificate:
+    return Certificate(
+        ("DE", "Corp GmbH", "server.corp.example"), ("DE", "Corp GmbH", "Corp CA"), GOOGLE.not_before, GOOGLE.not_after
+    )
+
+
+def unnamed(flags: int, certificate: Certificate, seconds: float = 0) -> list[str]:
+    """What an authorisation log says of it, without the line of the call."""
+    incident = Incident(at(seconds), LogKind.AUTHORISATION, flags=flags, certificate=certificate, went_to=None)
+    return [line for line in log([incident]).lines if "Error from API" not in line]
+
+
+@pytest.mark.parametrize("destination", [True, False])
+def test_the_call_of_another_ends_no_certificate(destination: bool) -> None:
+    """Lines of one failure's certificate stand after the call of a second and in the certificate of a third."""
+    one, other = unnamed(0x20, company()), unnamed(0x9, GOOGLE)
+    call = messages(
+        Incident(at(0), LogKind.AUTHORISATION, code=12002, went_to=("127.0.0.1", 8888, "PC-7") if destination else None)
+    )
+    begun, cut = one.index("Corp CA"), other.index("Google Trust Services")
+    lines = [*one[:begun], *(line for each in call for line in each), *other[:cut], *one[begun:], *other[cut:]]
+    found = told_as_it_is(lines)
+    assert [each.code for each in found if each.status is None] == [12002]
+    assert all(each.mixed for each in found if each.issuer)
+
+
+def told_as_it_is(lines: Iterable[str]) -> list[Logged]:
+    return [each for tries in failures(lines) for each in tries]
+
+
+def test_whole_failures_one_after_the_other_are_not_mixed() -> None:
+    """Without the line of the call too; and where Windows calls back twice the first line stands twice."""
+    twice = told_as_it_is(unnamed(0x9, FIDDLER) + unnamed(0x9, FIDDLER, seconds=4))
+    again = told_as_it_is([unnamed(0x9, FIDDLER)[0], *unnamed(0x9, FIDDLER)])
+    assert [(each.whole, each.mixed) for each in (*twice, *again)] == [(True, False)] * 3
+
+
+def test_a_call_s_own_line_some_seconds_after_its_code_in_words_is_no_second_failure() -> None:
+    incident = Incident(at(0), flags=0x9, certificate=FIDDLER, went_to=None)
+    lines = [line for line in log([incident]).lines if "Error result" not in line]
+    lines.append(trace_line(at(1), "Connect failed, hr = 0x800b0109", place="Sync", number=2))
+    lines.append(trace_line(at(4), "Error result 5, hr = 0x80072f8f."))
+    assert len(told(lines)) == 1
+
+
+@pytest.mark.parametrize(("code", "count"), [("0x800b0109", 1), ("0x80092010", 2)])  # an issuer not trusted; revoked
+def test_where_flags_are_missing_a_code_in_words_tells_what_is_wrong(code: str, count: int) -> None:
+    lines = [line for line in log([Incident(at(0), flags=0x8, certificate=FIDDLER, went_to=None)]).lines
+             if "Error result" not in line and "Info 0x" not in line and "FLAG" not in line]  # fmt: skip
+    lines.append(trace_line(at(0.2), f"Connect failed, hr = {code}", place="Sync", number=2))
+    assert len(told(lines)) == count
+
+
+def test_two_calls_at_once_whose_callers_name_two_hosts_are_two() -> None:
+    call = "Error result 5, hr = 0x80072ee7."
+    lines = [trace_line(at(0), call, thread=thread) for thread in ("a1", "b2")]
+    lines += [
+        trace_line(at(1), f"Request of https://{host}/ failed, hr = 0x80072ee7", thread=thread, place="Http")
+        for thread, host in (("a1", "www.googleapis.com"), ("b2", "accounts.google.com"))
+    ]
+    assert len(told(lines)) == 2
+    third = trace_line(at(2), "Request of https://mail.google.com/ failed, hr = 0x80072ee7", place="Http")
+    assert len(told([*lines, third])) == 3

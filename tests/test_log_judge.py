@@ -608,6 +608,53 @@ def test_what_the_log_calls_a_proxy_is_one(via: str, went_to: tuple[str, int, st
     assert found.rule == ("log-proxy-down" if proxy else "log-tcp")
 
 
+def test_three_ways_are_one_story() -> None:
+    tries = [
+        Incident(at(0), LogKind.AUTHORISATION, code=12029, retry="IE proxy"),
+        Incident(at(1), LogKind.AUTHORISATION, code=12007, via="IE proxy", retry="direct (without proxy)"),
+        Incident(at(2), LogKind.AUTHORISATION, flags=0x9, certificate=FIDDLER, via="direct (without proxy)"),
+    ]
+    (found,) = read(*tries)
+    assert (found.verdict, len(found.observations)) == (Verdict.INTERCEPTED, 3)
+    said = [found.explanation.index(word) for word in ("First, with WinHTTP", "Then IE proxy:", "Then direct (")]
+    assert said == sorted(said)
+    told = [each for each in found.findings if each.code == "log-retried"]
+    assert [each.values["second"] for each in told] == ["unreachable", "intercepted"]
+    (untold,) = read(*tries[:2])
+    assert {"log-retried", "log-retry-untold"} <= codes(untold)
+
+
+SELF_SIGNED = ("US", "California", "Mountain View", "Google Inc", "*.google.com")
+
+
+@pytest.mark.parametrize(
+    ("subject", "issuer"),
+    [
+        (("accounts.google.com",), ("accounts.google.com",)),
+        (SELF_SIGNED, SELF_SIGNED),
+        (("*.google.com",), ("DE", "Acme", "Acme Google Inspection CA")),
+        (("*.google.com",), ("Googleplex Ltd", "CA")),
+    ],
+)
+def test_google_somewhere_in_an_issuer_s_name_hides_nobody(subject: tuple[str, ...], issuer: tuple[str, ...]) -> None:
+    found = only(Incident(at(0), flags=0x9, certificate=replace(NOBODY, subject=subject, issuer=issuer)))
+    assert (found.verdict, found.confidence) == (Verdict.INTERCEPTED, Confidence.LIKELY)
+
+
+def test_a_vendor_s_own_certificate_whose_lines_are_mixed_accuses_nobody() -> None:
+    vendor = replace(
+        GOOGLE, subject=("US", "Fortinet", "update.fortinet.com"), issuer=("US", "DigiCert Inc", "DigiCert Global CA")
+    )
+    one, other = (
+        [line for message in messages(Incident(at(0), flags=flags, certificate=c, thread=thread)) for line in message]
+        for flags, c, thread in ((0x1, vendor, "b2"), (0x9, GOOGLE, "a1"))
+    )
+    begin, cut = one.index("DigiCert Inc"), other.index("WR2")
+    for gone in (begin, begin - 1):  # the organisation alone, or the country too
+        lines = [*one[:gone], *other[:cut], *one[gone : begin + 1], *other[cut:], *one[begin + 1 :]]
+        assert all(each.verdict is not Verdict.INTERCEPTED for each in of_text("\n".join(lines)))
+
+
 COMPANY = Certificate(
     ("DE", "Corp GmbH", "server.corp.example"), ("DE", "Corp GmbH", "Corp CA"), NOBODY.not_before, NOBODY.not_after
 )

@@ -340,7 +340,8 @@ def _ours(parts: Iterable[tuple[str, str]], product: Attribution | None, trust: 
 
 # Domains of Google's below which customers choose names, or whoever owns an address does, and names that are its own.
 _OTHERS_NAMES = re.compile(
-    r"(.+)\.(appspot\.com|googleusercontent\.com|storage\.googleapis\.com|translate\.goog|cloud\.goog|1e100\.net)"
+    r"(.+)\.(appspot\.com|googleusercontent\.com|(?:storage|commondatastorage|storage-download|p)\.googleapis\.com|"
+    r"googledrive\.com|(?:translate|cloud|usercontent)\.goog|1e100\.net)"
 )
 _FIXED_NAMES = re.compile(r"lh\d\.googleusercontent\.com|[a-z]{3}\d{1,3}s\d{1,3}-in-[fx][0-9a-f]{1,4}\.1e100\.net")
 
@@ -352,7 +353,7 @@ def is_googles(host: str, trust: Trust) -> bool:
 
 def chosen_below(host: str) -> str:
     """The domain of Google's below which a customer chose this name; empty where none did."""
-    name = host.casefold().removeprefix("*.")
+    name = host.casefold().removeprefix("*.").rstrip(".")
     found = _OTHERS_NAMES.fullmatch(name)
     return found[2] if found is not None and not _FIXED_NAMES.fullmatch(name) else ""
 

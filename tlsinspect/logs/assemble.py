@@ -40,9 +40,12 @@ APART = timedelta(seconds=10)  # messages of a thread further apart are not abou
 TOLD_BY = timedelta(minutes=1)  # by when a thread has told of a failure, while others write
 AT_ONCE = timedelta(seconds=1)  # within which two messages with one code are of the same call
 RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
+MOST_TRIES = 4  # that are told as one
 LONGEST_MESSAGE = 300
+# What a code says in the place of flags that are not printed. That somebody revoked it is too grave to be taken so.
+UNFLAGGED = {Means.UNTRUSTED, Means.NAME_MISMATCH, Means.EXPIRED_OR_CLOCK, Means.REVOCATION_UNAVAILABLE}
 
-Tries = tuple[Logged, ...]  # one try, or the one through a proxy and the direct one after it
+Tries = tuple[Logged, ...]  # one try, or the one through a proxy and what became of the direct one after it
 _Key = tuple[Clock, str]  # and the thread
 
 
@@ -106,10 +109,10 @@ class Assembler:
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self._open: OrderedDict[_Key, _Open] = OrderedDict()
-        self._waiting: OrderedDict[_Key, Logged] = OrderedDict()  # for what becomes of the second try
-        self._last: _Key | None = None  # whose message was the last
+        self._waiting: OrderedDict[_Key, Tries] = OrderedDict()  # for what becomes of the next
+        self._last: Line | None = None  # the message that lines without a time go on with
         self._echoes = Echoes()
-        self._tangled: dict[Clock, datetime] = {}  # when threads that are not told apart last wrote between each other
+        self._tangled: tuple[int, Line] | None = None  # where it was last not known whose lines are
 
     @property
     def busy(self) -> bool:
@@ -124,7 +127,7 @@ class Assembler:
             self._continue(number, text)
             return
         yield from self._old(number, line)
-        key = self._last = (line.clock, line.thread)
+        self._last, key = line, _key(line)
         current = self._open.get(key)
         if current is not None:
             current.going_on, current.printed.section = False, ""
@@ -133,11 +136,11 @@ class Assembler:
             if current is not None and isinstance(told, Mentioned) and line.level in COMPLAINTS:
                 current.repeated(told)
             return
-        if current is not None and isinstance(told, Mentioned) and _is_of_another(current, told):
+        if current is not None and _is_of_another(current, told, line):
             yield from self._alone(number, line, told)
             return
         if current is not None and _is_another(current, told, line.time):
-            self._cut_off(current, line)
+            self._cut_off(current, number, line)
             yield from self._closed(key)
             current = None
         if current is None:
@@ -147,7 +150,7 @@ class Assembler:
             self._open[key] = current
         self._add(current, number, line, told)
         if isinstance(told, WentTo):
-            self._cut_off(current, line)
+            self._cut_off(current, number, line)
             yield from self._closed(key)
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
@@ -160,8 +163,7 @@ class Assembler:
     def flush(self) -> Iterator[Tries]:
         """What is open when nothing more comes."""
         yield from self.settle()
-        for logged in self._waiting.values():
-            yield (logged,)
+        yield from self._waiting.values()
         self._waiting.clear()
         self._last = None
 
@@ -170,13 +172,13 @@ class Assembler:
     def _old(self, number: int, line: Line) -> Iterator[Tries]:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
-            limit = APART if key == (line.clock, line.thread) else TOLD_BY
+            limit = APART if key == _key(line) else TOLD_BY
             late = key[0] == line.clock and apart(each.time, line.time) > limit
             if late or number - each.told > MOST_LINES:
                 yield from self._closed(key)
-        for key, first in list(self._waiting.items()):
-            if key[0] == line.clock and apart(first.time, line.time) > RETRIED:
-                yield (self._waiting.pop(key),)
+        for key, tries in list(self._waiting.items()):
+            if key[0] == line.clock and apart(tries[-1].time, line.time) > RETRIED:
+                yield self._waiting.pop(key)
 
     def _tells(self, line: Line, told: Said) -> bool:
         """Only a complaint counts: other lines may quote one. A code in other words counts only by who was the first to
@@ -202,22 +204,37 @@ class Assembler:
             thread=line.thread,
         )
         found = _Open(logged, number, line.time)
-        tangled = self._tangled.get(line.clock)
-        found.printed.mixed = tangled is not None and not line.thread and apart(tangled, line.time) <= APART
+        found.printed.mixed = self._is_tangled(number, line)
         return found
 
-    def _alone(self, number: int, line: Line, told: Mentioned) -> Iterator[Tries]:
+    def _alone(self, number: int, line: Line, told: Said) -> Iterator[Tries]:
         """A failure of one message, beside the one that is being told."""
         found = self._begun(number, line)
         self._add(found, number, line, told)
-        yield (found.finished(),)
+        yield from self._done(_key(line), found.finished())
 
-    def _cut_off(self, current: _Open, line: Line) -> None:
-        """Another failure begins, or this one ends. Where threads have no names, one whose call was not told yet is
-        told further, and whose each of the next messages is cannot be known."""
-        if not line.thread and current.logged.status is not None and current.logged.code is None:
-            current.printed.mixed = True
-            self._tangled[line.clock] = line.time
+    def _cut_off(self, current: _Open, number: int, line: Line) -> None:
+        """Another failure begins, or this one ends. Where threads have no names, one that lacks its certificate and its
+        call, or the end of its certificate, is told further, and whose each of the next messages is cannot be known."""
+        logged, printed = current.logged, current.printed
+        untold = logged.status is not None and logged.code is None and not printed.ended
+        if not line.thread and (untold or printed.unfinished):
+            self._tangle(number, line)
+
+    def _tangle(self, number: int, line: Line) -> None:
+        """Of the lines that come next nobody knows whose they are."""
+        self._tangled = (number, line)
+        for each in self._open.values():
+            each.printed.mixed |= not each.printed.ended
+
+    def _is_tangled(self, number: int, line: Line) -> bool:
+        """Whether that was so just before. Times of two clocks cannot be compared."""
+        if self._tangled is None:
+            return False
+        since, before = self._tangled
+        if before.clock == line.clock:
+            return apart(before.time, line.time) <= APART
+        return number - since <= MOST_LINES
 
     def _add(self, current: _Open, number: int, line: Line, told: Said) -> None:
         current.told, current.time = number, line.time
@@ -247,8 +264,9 @@ class Assembler:
     def _continue(self, number: int, text: str) -> None:
         """A line without a time belongs to the message before it, or perhaps to a certificate that was being printed
         when another thread wrote that message."""
-        current = self._open.get(self._last) if self._last is not None else None
-        if begins_message(text):
+        last = self._last
+        current = self._open.get(_key(last)) if last is not None else None
+        if last is None or begins_message(text):
             self._last = None
             if current is not None and current.going_on:
                 current.printed.interrupt()
@@ -258,8 +276,10 @@ class Assembler:
         if current is None or not current.going_on:
             if not waiting:
                 return
-            current = waiting[-1]
-        current.printed.mixed |= bool(waiting)
+            current = waiting.pop()
+            current.printed.mixed = True
+        if waiting:
+            self._tangle(number, last)
         current.told = number
         names = raised(text)
         if names is not None and not current.printed.section:
@@ -270,41 +290,65 @@ class Assembler:
     # -- failures -----------------------------------------------------------------------------------------------------
 
     def _closed(self, key: _Key) -> Iterator[Tries]:
-        """The failure a thread was telling; one that is to be tried again waits for what becomes of that."""
-        logged = self._open.pop(key).finished()
+        """The failure a thread was telling."""
+        return self._done(key, self._open.pop(key).finished())
+
+    def _done(self, key: _Key, logged: Logged) -> Iterator[Tries]:
+        """What was told of one try; one that is to be tried again waits for what becomes of that."""
         if _says_nothing(logged):
             return
-        first = self._waiting.pop(key, None)
-        if first is not None and not _is_second(first, logged):
-            yield (first,)
-            if logged.retry and apart(first.time, logged.time) <= APART:
-                yield (logged,)  # two at once, of which nobody knows whose the next is
+        if not logged.api:
+            yield (logged,)
+            return
+        tries = self._waiting.pop(key, ())
+        if tries and not _is_next(tries[-1], logged):
+            yield tries
+            if _are_two_at_once(tries[-1], logged):
+                yield (logged,)
                 return
-            first = None
-        if logged.retry:
-            self._waiting[key] = logged
-            while len(self._waiting) > MOST_THREADS:
-                yield (self._waiting.popitem(last=False)[1],)
-        else:
-            yield (logged,) if first is None else (first, logged)
+            tries = ()
+        tries = (*tries, logged)
+        if not logged.retry or len(tries) == MOST_TRIES:
+            yield tries
+            return
+        self._waiting[key] = tries
+        while len(self._waiting) > MOST_THREADS:
+            yield self._waiting.popitem(last=False)[1]
 
 
-def _is_second(first: Logged, logged: Logged) -> bool:
-    """Whether this is what became of the second try: a call, and by another way than the first."""
-    another_way = not logged.via or logged.via != first.via
-    return bool(logged.api) and not logged.retry and another_way and apart(first.time, logged.time) <= RETRIED
+def _key(line: Line) -> _Key:
+    return line.clock, line.thread
 
 
-def _is_of_another(current: _Open, told: Mentioned) -> bool:
-    """Whether a code in other words is of something else than the TLS failure that is being told, of whose complaints
-    it is none: what a thread says meanwhile may be of a mail's signature."""
+def _is_next(last: Logged, logged: Logged) -> bool:
+    """Whether this is what became of the next try: by the way that was announced, or the last of all and by another way
+    than the one before."""
+    announced = logged.via != "" and logged.via == last.retry
+    another_way = not logged.retry and (not logged.via or logged.via != last.via)
+    return (announced or another_way) and apart(last.time, logged.time) <= RETRIED
+
+
+def _are_two_at_once(one: Logged, other: Logged) -> bool:
+    """Whether nobody knows which of the two the next try is of: both are to be tried again, and their threads have no
+    names. Of two that failed alike it makes no difference."""
+    alike = replace(one, line=other.line, time=other.time) == other
+    return bool(other.retry) and not other.thread and not alike and apart(one.time, other.time) <= APART
+
+
+def _is_of_another(current: _Open, told: Said, line: Line) -> bool:
+    """Whether a code is of something else than the TLS failure that is being told, of whose complaints it is none: what
+    a thread says meanwhile may be of a mail's signature. Where threads have no names a call may be another's too."""
     logged = current.logged
-    if logged.status is None and not current.printed.parts:
+    of_tls = logged.status is not None or bool(current.printed.parts)
+    if not of_tls or not (isinstance(told, Mentioned) or (isinstance(told, CallFailed) and not line.thread)):
         return False
     known = error(told.code) if told.code is not None else None
-    if told.http_status is not None or known is None:
+    if known is None or (isinstance(told, Mentioned) and told.http_status is not None):
         return True
-    return known.means is not Means.SEE_FLAGS and known.means not in {each.means for each in flags(logged.flags or 0)}
+    fits = {Means.SEE_FLAGS, *(each.means for each in flags(logged.flags or 0))}
+    if line.thread and not logged.flags and apart(current.time, line.time) <= AT_ONCE:
+        fits |= UNFLAGGED
+    return known.means not in fits
 
 
 def _is_another(current: _Open, told: Said, time: datetime) -> bool:
@@ -313,13 +357,14 @@ def _is_another(current: _Open, told: Said, time: datetime) -> bool:
     failed = logged.code is not None or logged.http_status is not None
     match told:
         case NotSecure():
-            return logged.status is not None or failed or bool(current.printed.parts)
+            repeated = logged.flags == told.flags and apart(current.time, time) <= AT_ONCE
+            return failed or bool(current.printed.parts) or (logged.status is not None and not repeated)
         case Printing():
             return bool(current.printed.parts)
         case CallFailed():
             # A caller may have said it before the call's own line is written.
             at_once = apart(current.time, time) <= AT_ONCE
-            same = at_once and (logged.status is not None or current.name == name_of(told))
+            same = logged.status is not None or (at_once and current.name == name_of(told))
             return failed and (logged.api != "" or not same)
         case Mentioned():
             return failed

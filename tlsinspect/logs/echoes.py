@@ -2,7 +2,7 @@
 which host."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tlsinspect.logs.codes import Means, error, http_status
@@ -19,6 +19,7 @@ class _Telling:
 
     place: str
     time: datetime
+    calls: int = 1  # that named no host, and of which nobody has told yet for which
 
 
 class Echoes:
@@ -34,23 +35,37 @@ class Echoes:
         """`line` says it of `host`, where it names one. A failure without a name is not remembered."""
         if name is None:
             return
-        for each in (host, None):
-            key = (line.clock, name, each)
-            self._told.pop(key, None)
-            self._told[key] = _Telling(line.place, line.time)
-        while len(self._told) > MOST_TOLD:
-            self._told.popitem(last=False)
+        unclaimed = self._recent(line, name, "") if not host else None
+        self._tell((line.clock, name, host), _Telling(line.place, line.time, unclaimed.calls + 1 if unclaimed else 1))
+        self._tell((line.clock, name, None), _Telling(line.place, line.time))
 
     def repeats(self, line: Line, name: str, host: str) -> bool:
         """Whether somebody else said it just before. What a call failed for that named no host is known by the first
         who repeats it with one, and is kept as that: whoever then names another tells of another failure."""
         for known in (host, "") if host else (None,):
-            earlier = self._told.get((line.clock, name, known))
-            if earlier is not None and earlier.place != line.place and apart(earlier.time, line.time) <= ECHO:
+            earlier = self._recent(line, name, known)
+            if earlier is not None and earlier.place != line.place:
                 if known == "":
-                    self._told[line.clock, name, host] = self._told.pop((line.clock, name, ""))
+                    self._claim((line.clock, name, ""), host)
                 return True
         return False
+
+    def _recent(self, line: Line, name: str, host: str | None) -> _Telling | None:
+        earlier = self._told.get((line.clock, name, host))
+        return earlier if earlier is not None and apart(earlier.time, line.time) <= ECHO else None
+
+    def _claim(self, key: _Failing, host: str) -> None:
+        """One of the calls that named no host was for this one."""
+        earlier = self._told.pop(key)
+        self._tell((*key[:2], host), replace(earlier, calls=1))
+        if earlier.calls > 1:
+            self._tell(key, replace(earlier, calls=earlier.calls - 1))
+
+    def _tell(self, key: _Failing, telling: _Telling) -> None:
+        self._told.pop(key, None)
+        self._told[key] = telling
+        while len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
 
 
 def name_of(told: CallFailed | Mentioned) -> str | None:

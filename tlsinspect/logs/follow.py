@@ -29,7 +29,7 @@ LOOK_AROUND = 5.0  # from one search for new files to the next
 MOST_LEFT = 1000  # logs that are gone and of which it is said what they were
 BEGIN = 512  # octets that are compared
 SETTLED = APART  # without a new line, after which a failure that is being told is told as it is
-END = 128  # octets before the place that was read to, that are compared too
+END = 1024  # octets before the place that was read to, that are compared too: more than a line
 
 
 @dataclass(slots=True)

@@ -66,7 +66,8 @@ def dated(text: str) -> Line | None:
 
 # How messages begin in any log: those of other programs, of other forms, or cut short. A certificate has no such line.
 _MESSAGE = re.compile(
-    r"\[?(?:\d{1,9}:){0,4}\d{4}(?:-\d\d-\d\d(?:T| \d)|/\d{6})|"
+    r"\[?\d{4}-\d\d-\d\d(?:T\d\d| \d\d:\d\d:\d\d)|"
+    r"(?:\[(?:\d{1,9}:){0,4}\d{4}/\d{6}|(?:\d{1,9}:){0,4}\d{4}/\d{6}[.:]\d{3}:[A-Z])|"
     r"\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|VERBOSE\d?)[]:]|Configuration:"
 )
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import zip_longest
 
 from tlsinspect.endpoints.target import bracketed
 from tlsinspect.evidence.attribution import interceptor
@@ -25,35 +26,41 @@ from tlsinspect.trust import Trust
 
 
 def assess_log(failure: Tries, trust: Trust) -> Assessment:
-    """A failure that a log tells, of one try or of one through a proxy and the direct one that followed."""
+    """A failure that a log tells: one try, or one through a proxy and the direct one that followed."""
     tries = [_assessed(read(logged, trust), trust) for logged in failure]
     # Of two that are as bad the one about which something can be asked for.
     worst = min(tries, key=lambda a: (WORST_FIRST.index(a.verdict), not asked(a)))
-    found = (*_story(failure, tries), *worst.findings)
-    seen = tuple(a.observations[0] for a in tries)
-    if len(tries) == 1 or tries[0].explanation == tries[1].explanation:
-        return replace(worst, findings=found, observations=seen)
-    values = {**_ways(failure[0]), "first": tries[0].explanation, "second": tries[1].explanation}
-    remedies = dict.fromkeys((worst.remedy, *(a.remedy for a in tries)))
-    return replace(
+    found = replace(
         worst,
-        explanation=word("story", values),
-        remedy=" ".join(filter(None, remedies)),
-        findings=found,
-        observations=seen,
+        findings=(*_retries(failure, tries), *worst.findings),
+        observations=tuple(a.observations[0] for a in tries),
     )
+    if len({a.explanation for a in tries}) == 1:
+        return found
+    remedies = dict.fromkeys((worst.remedy, *(a.remedy for a in tries)))
+    return replace(found, explanation=_story(failure, tries), remedy=" ".join(filter(None, remedies)))
 
 
-def _story(failure: Tries, tries: Sequence[Assessment]) -> Iterator[Finding]:
-    """The try through a proxy and the direct one after it."""
-    first = failure[0]
-    if not first.retry:
-        return
-    values = {**_ways(first), "first": str(tries[0].verdict)}
-    if len(tries) == 1:
-        yield finding("log-retry-untold", values)
-        return
-    yield finding("log-retried", {**values, "second": str(tries[1].verdict)}, {"why": tries[1].explanation})
+def _story(failure: Tries, tries: Sequence[Assessment]) -> str:
+    """One try after the other."""
+    begin = word("story", {**_ways(failure[0]), "first": tries[0].explanation})
+    then = (
+        word("story-then", {"retry": logged.retry, "second": after.explanation})
+        for logged, after in zip(failure, tries[1:], strict=False)
+    )
+    return " ".join((begin, *then))
+
+
+def _retries(failure: Tries, tries: Sequence[Assessment]) -> Iterator[Finding]:
+    """Each try that was to be followed by another, and that one."""
+    for logged, tried, after in zip_longest(failure, tries, tries[1:]):
+        if not logged.retry:
+            continue
+        values = {**_ways(logged), "first": str(tried.verdict)}
+        if after is None:
+            yield finding("log-retry-untold", values)
+        else:
+            yield finding("log-retried", {**values, "second": str(after.verdict)}, {"why": after.explanation})
 
 
 def _ways(first: Logged) -> dict[str, str]:

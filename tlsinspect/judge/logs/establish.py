@@ -22,6 +22,7 @@ from tlsinspect.trust import Trust
 ANY_ZONE = timedelta(hours=14)  # how far a clock without a zone may be from UTC, either way
 # Organisations of Google's authorities, today's and former.
 _GOOGLE = ("Google Inc", "Google LLC", "Google Trust Services", "Google Trust Services LLC")
+_LIKE_GOOGLE = ("Google Inc", "Google LLC", "Google Trust", "Google Internet Authority")  # how values begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,19 @@ class Read:
 
 def read(logged: Logged, trust: Trust) -> Read:
     raised, code, dates = flags(logged.flags or 0), code_of(logged), _dates(logged)
-    issuer = _issuer(logged.issuer, trust) if logged.whole else "unknown"
+    issuer, subject = (_issuer(logged, trust), _subject(logged, trust)) if logged.whole else ("unknown", "none")
     product = _product(logged, issuer, trust)
-    # Some lines may be another thread's. A product's name is nobody else's even so, but for one among Google's own.
-    whole = logged.whole and not (logged.mixed and (product is None or issuer == "claimed"))
+    # Some lines may be another thread's. The name of a product as the issuer of a certificate for Google is nobody
+    # else's even so.
+    whole = logged.whole and not (logged.mixed and (product is None or issuer == "claimed" or subject != "google"))
     if not whole:
-        issuer, product = "unknown", None
+        issuer, subject, product = "unknown", "none", None
     complaints = {flag.means for flag in raised} | ({code.means} if code is not None else set())
     facts = LogFacts(
         certificate="whole" if whole else "damaged" if _has_certificate(logged) else "none",
         product=_product_fact(product),
         issuer=issuer,
-        subject=_subject(logged, trust) if whole else "none",
+        subject=subject,
         dates=dates.fact,
         place=place_of(logged.address),
         proxied=route_of(logged).proxy is not None,
@@ -88,15 +90,17 @@ def _has_certificate(logged: Logged) -> bool:
 # -- who, for whom, when ----------------------------------------------------------------------------------------------
 
 
-def _issuer(values: tuple[str, ...], trust: Trust) -> IssuerFact:
+def _issuer(logged: Logged, trust: Trust) -> IssuerFact:
     """Whose authority has these names; the attributes they are of are not printed."""
+    values = logged.issuer
     if all(map(_is_country, values)):
         return "unknown"  # which is nobody's name
     google, single, public = _known_names(trust)
     # Country, organisation, name: whoever makes an authority may add a value that is somebody else's.
     if values in google or (len(values) == 3 and values[0] == "US" and values[1] in _GOOGLE):
         return "google"
-    if any("google" in value.casefold() or value in single for value in values):
+    # Nobody's authority issued what it names as its own subject.
+    if values != logged.subject and any(value.startswith(_LIKE_GOOGLE) or value in single for value in values):
         return "claimed"
     return "public" if len(values) <= 4 and any(v.casefold() in public for v in values[:2]) else "other"
 
@@ -145,7 +149,8 @@ def _product(logged: Logged, issuer: IssuerFact, trust: Trust) -> Attribution | 
     included; where lines are missing a name may be anything."""
     if issuer in ("google", "unknown"):
         return None
-    return named(logged.issuer, trust) or (named(logged.subject, trust) if issuer in ("other", "claimed") else None)
+    from_subject = issuer in ("other", "claimed") and not logged.mixed
+    return named(logged.issuer, trust) or (named(logged.subject, trust) if from_subject else None)
 
 
 def _product_fact(product: Attribution | None) -> ProductFact:
