@@ -384,6 +384,7 @@ def test_where_threads_have_no_names_and_write_between_each_other_all_is_mixed()
         ("S/MIME: signer certificate of attachment, error 0x80092010", 2),
         ("Could not reach https://gmail.com/x, hr = 0x80072ee7", 2),
         ("Request of https://www.googleapis.com/ failed, hr = 0x80072f8f", 1),
+        ("Connect failed, hr = 0x80072f7d", 1),  # TLS, for whatever reason
         ("Request of https://www.googleapis.com/ failed, hr = 0x80072f0d", 1),  # INVALID_CA, as a flag says too
     ],
 )
@@ -517,6 +518,7 @@ def test_where_flags_are_missing_a_code_in_words_tells_what_is_wrong(code: str, 
     lines = [line for line in log([Incident(at(0), flags=0x8, certificate=FIDDLER, went_to=None)]).lines
              if "Error result" not in line and "Info 0x" not in line and "FLAG" not in line]  # fmt: skip
     lines.append(trace_line(at(0.2), f"Connect failed, hr = {code}", place="Sync", number=2))
+    lines.append(trace_line(at(2), "Error result 5, hr = 0x80072f8f."))
     assert len(told(lines)) == count
 
 

@@ -18,6 +18,7 @@ from tests.loggen import (
     Certificate,
     Incident,
     at,
+    authorisation_line,
     log,
     messages,
     retried,
@@ -258,6 +259,15 @@ def test_what_another_thread_writes_between_is_a_weak_hint() -> None:
     (found,) = of_text("\n".join(lines))
     assert (found.verdict, found.confidence) == (Verdict.INTERCEPTED, Confidence.WEAK)
     assert "log-mixed-lines" in codes(found)
+
+
+@pytest.mark.parametrize("certificate", [FIDDLER, NOBODY])
+def test_messages_between_those_of_a_failure_weaken_nothing(certificate: Certificate) -> None:
+    """In a log without threads too: only within a certificate they make it doubtful whose lines are whose."""
+    parts = messages(Incident(at(0), LogKind.AUTHORISATION, flags=0x9, certificate=certificate))
+    between = authorisation_line(at(0), "Refreshing the token.", level="INFO")
+    (found,) = of_text("\n".join(line for part in parts for line in (between, *part)))
+    assert (found.verdict, found.confidence) == (Verdict.INTERCEPTED, Confidence.LIKELY)
 
 
 def test_only_a_complaint_counts_and_no_quotation() -> None:

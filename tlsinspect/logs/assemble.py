@@ -74,6 +74,11 @@ class _Open:
         """Whether its certificate is still to come, or to come to its end."""
         return self.going_on and not self.printed.ended
 
+    @property
+    def of_tls(self) -> bool:
+        """Whether it is known to be a failure of TLS."""
+        return self.logged.status is not None or bool(self.printed.parts)
+
     def complain(self, names: Raised) -> None:
         """Windows raises these flags. Where it printed them as a number, all of them were in it."""
         if self.logged.status is None:
@@ -130,6 +135,8 @@ class Assembler:
         self._last, key = line, _key(line)
         current = self._open.get(key)
         if current is not None:
+            if current.waits and not line.thread:
+                self._tangle(number, line)  # threads without names write between each other
             current.going_on, current.printed.section = False, ""
         told = said(line.message)
         if told is None or not self._tells(line, told):
@@ -214,11 +221,10 @@ class Assembler:
         yield from self._done(_key(line), found.finished())
 
     def _cut_off(self, current: _Open, number: int, line: Line) -> None:
-        """Another failure begins, or this one ends. Where threads have no names, one that lacks its certificate and its
-        call, or the end of its certificate, is told further, and whose each of the next messages is cannot be known."""
-        logged, printed = current.logged, current.printed
-        untold = logged.status is not None and logged.code is None and not printed.ended
-        if not line.thread and (untold or printed.unfinished):
+        """Another failure begins, or this one ends. Where threads have no names, one that lacks both its certificate
+        and its call is told further."""
+        logged = current.logged
+        if not line.thread and logged.status is not None and logged.code is None and not current.printed.ended:
             self._tangle(number, line)
 
     def _tangle(self, number: int, line: Line) -> None:
@@ -339,13 +345,12 @@ def _is_of_another(current: _Open, told: Said, line: Line) -> bool:
     """Whether a code is of something else than the TLS failure that is being told, of whose complaints it is none: what
     a thread says meanwhile may be of a mail's signature. Where threads have no names a call may be another's too."""
     logged = current.logged
-    of_tls = logged.status is not None or bool(current.printed.parts)
-    if not of_tls or not (isinstance(told, Mentioned) or (isinstance(told, CallFailed) and not line.thread)):
+    if not current.of_tls or not (isinstance(told, Mentioned) or (isinstance(told, CallFailed) and not line.thread)):
         return False
     known = error(told.code) if told.code is not None else None
     if known is None or (isinstance(told, Mentioned) and told.http_status is not None):
         return True
-    fits = {Means.SEE_FLAGS, *(each.means for each in flags(logged.flags or 0))}
+    fits = {Means.SEE_FLAGS, Means.TLS, *(each.means for each in flags(logged.flags or 0))}
     if line.thread and not logged.flags and apart(current.time, line.time) <= AT_ONCE:
         fits |= UNFLAGGED
     return known.means not in fits
@@ -357,14 +362,14 @@ def _is_another(current: _Open, told: Said, time: datetime) -> bool:
     failed = logged.code is not None or logged.http_status is not None
     match told:
         case NotSecure():
-            repeated = logged.flags == told.flags and apart(current.time, time) <= AT_ONCE
-            return failed or bool(current.printed.parts) or (logged.status is not None and not repeated)
+            repeated = not current.printed.parts and logged.flags == told.flags and apart(current.time, time) <= AT_ONCE
+            return failed or (current.of_tls and not repeated)
         case Printing():
             return bool(current.printed.parts)
         case CallFailed():
             # A caller may have said it before the call's own line is written.
             at_once = apart(current.time, time) <= AT_ONCE
-            same = logged.status is not None or (at_once and current.name == name_of(told))
+            same = current.of_tls or (at_once and current.name == name_of(told))
             return failed and (logged.api != "" or not same)
         case Mentioned():
             return failed

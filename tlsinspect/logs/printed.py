@@ -38,11 +38,6 @@ class Printed:
         return self.parts == len(_SECTIONS)
 
     @property
-    def unfinished(self) -> bool:
-        """Whether it was begun and has not ended."""
-        return 0 < self.parts < len(_SECTIONS)
-
-    @property
     def whole(self) -> bool:
         """A certificate may name its subject in an extension alone, but then a line may as well be missing here."""
         dates = [self.edges.get(name) for name in ("from", "until")]
@@ -50,7 +45,7 @@ class Printed:
 
     def interrupt(self) -> None:
         """Something else was written where a line of it was to come."""
-        self.torn |= self.unfinished
+        self.torn |= 0 < self.parts < len(_SECTIONS)
 
     def add(self, text: str) -> None:
         """Take a line in, if it is part of it. Where one comes after its end, a value was made to look
