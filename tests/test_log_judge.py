@@ -396,6 +396,13 @@ def test_failures_of_the_network(kind: LogKind, code: int, verdict: Verdict, rul
         assert found.remedy
 
 
+def test_a_name_that_leads_to_the_machine_itself_is_no_blocked_port() -> None:
+    for address in ("127.0.0.1", "0.0.0.0", "::1"):
+        found = only(Incident(at(0), code=12029, went_to=(address, 443, "PC-7")))
+        assert found.rule == "log-nobody-here"
+        assert "hosts file" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [(407, Verdict.BLOCKED), (403, Verdict.BLOCKED), (502, Verdict.UNREACHABLE), (511, Verdict.CAPTIVE_PORTAL)],

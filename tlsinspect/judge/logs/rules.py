@@ -194,6 +194,10 @@ LOG_RULES: tuple[LogRule, ...] = (
         "log-proxy-down", lambda f: f.proxied and f.means in ("tcp", "refused", "no-route", "timeout"),
         V.UNREACHABLE, C.LIKELY, "the proxy of the machine or its network does not answer",
     ),
+    LogRule(
+        "log-nobody-here", lambda f: f.place == "here" and f.means in ("tcp", "refused", "no-route", "timeout"),
+        V.UNREACHABLE, C.LIKELY, "the connection went to the machine itself, where nobody answers",
+    ),
     _means("log-dns", "dns", V.UNREACHABLE, C.LIKELY, "the name does not resolve"),
     _means("log-tcp", "tcp", V.UNREACHABLE, C.LIKELY, "no connection, for whatever reason"),
     _means("log-refused", "refused", V.UNREACHABLE, C.LIKELY, "the connection was refused"),
