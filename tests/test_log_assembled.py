@@ -31,9 +31,10 @@ from tests.loggen import (
     threads,
     trace_line,
 )
-from tlsinspect.logs.assemble import Assembler, Origin, Tries
+from tlsinspect.logs.assemble import Assembler, Origin
 from tlsinspect.logs.grammar import head as read_head
 from tlsinspect.logs.products import product_of
+from tlsinspect.logs.stories import Tries
 from tlsinspect.model import Logged, LogKind
 
 KINDS = tuple(LogKind)
@@ -201,7 +202,7 @@ def test_what_is_kept_has_a_bound() -> None:
         for failure in assembler.feed(number, line):
             count += len(failure)
             assert all(len(value) <= 256 for each in failure for value in (*each.subject, *each.issuer))
-        assert max(len(assembler._open), len(assembler._waiting), len(assembler._echoes)) <= 64
+        assert max(len(assembler._open), len(assembler._stories), len(assembler._echoes)) <= 64
     assert count
 
 

@@ -33,9 +33,10 @@ from tests.loggen import (
 from tlsinspect import read_log
 from tlsinspect.judge.logs.rules import LOG_RULES
 from tlsinspect.logged import Reading
-from tlsinspect.logs.assemble import Assembler, Origin, Tries
+from tlsinspect.logs.assemble import Assembler, Origin
 from tlsinspect.logs.reading import Reader
 from tlsinspect.logs.sources import find
+from tlsinspect.logs.stories import Tries
 from tlsinspect.logsummary import MOST_GROUPS, Summing
 from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, LogReport, Verdict
 from tlsinspect.report import as_json, logtable

@@ -12,10 +12,10 @@ from typing import BinaryIO
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.judge.logs.assess import assess_log
-from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.follow import Follower
 from tlsinspect.logs.reading import Readable, Reader
 from tlsinspect.logs.sources import STDIN, find
+from tlsinspect.logs.stories import Tries
 from tlsinspect.model import Assessment, LogFile
 from tlsinspect.trust import Trust
 

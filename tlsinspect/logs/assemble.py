@@ -17,7 +17,6 @@ from tlsinspect.logs.grammar import (
     COMPLAINTS,
     SECURE_FAILURE,
     CallFailed,
-    Clock,
     Line,
     Mentioned,
     NotSecure,
@@ -32,6 +31,7 @@ from tlsinspect.logs.grammar import (
 )
 from tlsinspect.logs.printed import Printed
 from tlsinspect.logs.products import product_of
+from tlsinspect.logs.stories import Key, Stories, Tries
 from tlsinspect.model import Logged
 
 MOST_THREADS = 64  # that are in the middle of a failure
@@ -39,14 +39,9 @@ MOST_LINES = 200  # between two of one failure
 APART = timedelta(seconds=10)  # messages of a thread further apart are not about the same failure
 TOLD_BY = timedelta(minutes=1)  # by when a thread has told of a failure, while others write
 AT_ONCE = timedelta(seconds=1)  # within which two messages with one code are of the same call
-RETRIED = timedelta(minutes=2)  # by when the second try has failed, if it does
-MOST_TRIES = 4  # that are told as one
 LONGEST_MESSAGE = 300
 # What a code says in the place of flags that are not printed. That somebody revoked it is too grave to be taken so.
 UNFLAGGED = {Means.UNTRUSTED, Means.NAME_MISMATCH, Means.EXPIRED_OR_CLOCK, Means.REVOCATION_UNAVAILABLE}
-
-Tries = tuple[Logged, ...]  # one try, or the one through a proxy and what became of the direct one after it
-_Key = tuple[Clock, str]  # and the thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +108,8 @@ class Assembler:
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
-        self._open: OrderedDict[_Key, _Open] = OrderedDict()
-        self._waiting: OrderedDict[_Key, Tries] = OrderedDict()  # for what becomes of the next
+        self._open: OrderedDict[Key, _Open] = OrderedDict()
+        self._stories = Stories()
         self._last: Line | None = None  # the message that lines without a time go on with
         self._echoes = Echoes()
         self._tangled: tuple[int, Line] | None = None  # where it was last not known whose lines are
@@ -170,8 +165,7 @@ class Assembler:
     def flush(self) -> Iterator[Tries]:
         """What is open when nothing more comes."""
         yield from self.settle()
-        yield from self._waiting.values()
-        self._waiting.clear()
+        yield from self._stories.flush()
         self._last = None
 
     # -- messages -----------------------------------------------------------------------------------------------------
@@ -183,9 +177,7 @@ class Assembler:
             late = key[0] == line.clock and apart(each.time, line.time) > limit
             if late or number - each.told > MOST_LINES:
                 yield from self._closed(key)
-        for key, tries in list(self._waiting.items()):
-            if key[0] == line.clock and apart(tries[-1].time, line.time) > RETRIED:
-                yield self._waiting.pop(key)
+        yield from self._stories.old(line)
 
     def _tells(self, line: Line, told: Said) -> bool:
         """Only a complaint counts: other lines may quote one. A code in other words counts only by who was the first to
@@ -218,7 +210,7 @@ class Assembler:
         """A failure of one message, beside the one that is being told."""
         found = self._begun(number, line)
         self._add(found, number, line, told)
-        yield from self._done(_key(line), found.finished())
+        yield from self._done(_key(line), found)
 
     def _cut_off(self, current: _Open, number: int, line: Line) -> None:
         """Another failure begins, or this one ends. Where threads have no names, one that lacks both its certificate
@@ -295,50 +287,18 @@ class Assembler:
 
     # -- failures -----------------------------------------------------------------------------------------------------
 
-    def _closed(self, key: _Key) -> Iterator[Tries]:
+    def _closed(self, key: Key) -> Iterator[Tries]:
         """The failure a thread was telling."""
-        return self._done(key, self._open.pop(key).finished())
+        return self._done(key, self._open.pop(key))
 
-    def _done(self, key: _Key, logged: Logged) -> Iterator[Tries]:
-        """What was told of one try; one that is to be tried again waits for what becomes of that."""
-        if _says_nothing(logged):
-            return
-        if not logged.api:
-            yield (logged,)
-            return
-        tries = self._waiting.pop(key, ())
-        if tries and not _is_next(tries[-1], logged):
-            yield tries
-            if _are_two_at_once(tries[-1], logged):
-                yield (logged,)
-                return
-            tries = ()
-        tries = (*tries, logged)
-        if not logged.retry or len(tries) == MOST_TRIES:
-            yield tries
-            return
-        self._waiting[key] = tries
-        while len(self._waiting) > MOST_THREADS:
-            yield self._waiting.popitem(last=False)[1]
+    def _done(self, key: Key, found: _Open) -> Iterator[Tries]:
+        logged = found.finished()
+        if not _says_nothing(logged):
+            yield from self._stories.add(key, logged)
 
 
-def _key(line: Line) -> _Key:
+def _key(line: Line) -> Key:
     return line.clock, line.thread
-
-
-def _is_next(last: Logged, logged: Logged) -> bool:
-    """Whether this is what became of the next try: by the way that was announced, or the last of all and by another way
-    than the one before."""
-    announced = logged.via != "" and logged.via == last.retry
-    another_way = not logged.retry and (not logged.via or logged.via != last.via)
-    return (announced or another_way) and apart(last.time, logged.time) <= RETRIED
-
-
-def _are_two_at_once(one: Logged, other: Logged) -> bool:
-    """Whether nobody knows which of the two the next try is of: both are to be tried again, and their threads have no
-    names. Of two that failed alike it makes no difference."""
-    alike = replace(one, line=other.line, time=other.time) == other
-    return bool(other.retry) and not other.thread and not alike and apart(one.time, other.time) <= APART
 
 
 def _is_of_another(current: _Open, told: Said, line: Line) -> bool:

@@ -17,10 +17,11 @@ from stat import S_ISREG
 
 from tlsinspect.errors import UsageError
 from tlsinspect.files import reason_of
-from tlsinspect.logs.assemble import APART, RETRIED, Assembler, Origin, Tries
+from tlsinspect.logs.assemble import APART, Assembler, Origin
 from tlsinspect.logs.blocks import BLOCK, Decoder, Lines
 from tlsinspect.logs.reading import BeingRead, Reader, read_block
 from tlsinspect.logs.sources import STDIN, Identity, Source, find, identified, identity, rotated
+from tlsinspect.logs.stories import RETRIED, Tries
 from tlsinspect.model import LogFile
 from tlsinspect.text import printable
 

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from tlsinspect.files import reason_of
-from tlsinspect.logs.assemble import Assembler, Origin, Tries
+from tlsinspect.logs.assemble import Assembler, Origin
 from tlsinspect.logs.blocks import Told, blocks
 from tlsinspect.logs.grammar import complains, dated, head
 from tlsinspect.logs.needles import ends, hits, line_count
 from tlsinspect.logs.products import product_of
+from tlsinspect.logs.stories import Tries
 from tlsinspect.model import LogFile, LogKind
 from tlsinspect.text import printable
 

@@ -18,9 +18,9 @@ from tlsinspect.judge.logs.rules import decide_log
 from tlsinspect.judge.logs.words import word
 from tlsinspect.judge.rules import WORST_FIRST
 from tlsinspect.judge.words import day, explanation, finding
-from tlsinspect.logs.assemble import Tries
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import UNKNOWN_HOST, hosts_in, observed
+from tlsinspect.logs.stories import Tries
 from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding, Logged
 from tlsinspect.trust import Trust
 
