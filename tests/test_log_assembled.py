@@ -359,6 +359,7 @@ def test_blanks_around_lines_are_nothing(kind: LogKind) -> None:
     assert told(f"{line} " for line in lines) == [incident.logged]
     assert told(f"  {line}\t" for line in lines) == [incident.logged]
     assert told(f"\ufeff{line}" for line in lines) == [incident.logged]
+    assert told(f"> {line}" for line in lines) == [incident.logged]  # as mails quote
 
 
 def test_where_threads_have_no_names_and_write_between_each_other_all_is_mixed() -> None:

@@ -422,6 +422,28 @@ def test_a_code_is_named_and_not_the_status_beside_it() -> None:
     assert sentence(found, "log-code").startswith("Windows reported ERROR_WINHTTP_CONNECTION_ERROR (0x80072efe): ")
 
 
+@pytest.mark.parametrize(
+    ("message", "rule", "host"),
+    [
+        ("InternetOpenUrl failed with error 12029", "log-tcp", "unknown"),
+        ("Error 12007 from WinHttpSendRequest", "log-dns", "unknown"),
+        ("Request to www.googleapis.com failed, error code: 12002", "log-timeout", "www.googleapis.com"),
+        ("Request to mail.google.com: Proxy authentication required (407)", "log-proxy-auth", "mail.google.com"),
+        ("Mail of x@mail.google.com was not sent, hr = 0x80072ee2", "log-timeout", "unknown"),
+    ],
+)
+def test_numbers_and_hosts_in_other_forms(message: str, rule: str, host: str) -> None:
+    (found,) = of_text(f"> {trace_line(at(0), message)}\n")
+    assert (found.rule, found.endpoint.host) == (rule, host)
+
+
+@pytest.mark.parametrize(
+    "message", ["Message (407) was refused", "Error 12 of 12007 items", "Code 12345", "error 1200"]
+)
+def test_numbers_that_are_of_something_else(message: str) -> None:
+    assert of_text(f"{trace_line(at(0), message)}\n") == []
+
+
 def test_a_refusal_and_the_tls_failure_after_it_are_two() -> None:
     refusal = "2026-03-02T09:00:00.000+00:00 1a20 E:Network gsync32!Http::Ask @ 7 ()> Proxy says HTTP status 407\n"
     found = of_text(refusal + log([Incident(at(1), flags=0x9, certificate=FIDDLER)]).text)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tlsinspect.errors import UsageError
 from tlsinspect.logs import needles
 from tlsinspect.logs.blocks import MAX_LINE, Lines, Told, blocks
+from tlsinspect.logs.grammar import complains
 from tlsinspect.logs.sources import Source, find
 
 TEXT = "".join(f"line {n}, é and 字\r\n" for n in range(5000))
@@ -266,12 +267,23 @@ def test_the_lines_that_come_out_are_those_that_went_in(
 # -- what is worth reading --------------------------------------------------------------------------------------------
 
 
+COMPLAINTS = (
+    b"\n2026-03-02T09:00:00.250+00:00 1a20 E:Network m!p @ 7 ()> ",
+    b"\n[2026-03-02T09:00:00:WARNING:h.cc(7)] ",
+)
+
+
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.sampled_from(needles.NEEDLES), st.binary(max_size=6), st.just(b"\n")), max_size=40))
-def test_both_ways_of_looking_find_the_same(parts: list[bytes]) -> None:
+@given(
+    st.lists(
+        st.one_of(st.sampled_from((*needles.NEEDLES, *COMPLAINTS)), st.binary(max_size=6), st.just(b"\n")), max_size=40
+    )
+)
+def test_both_ways_of_looking_find_the_same_complaints(parts: list[bytes]) -> None:
     block = b"".join(parts)
     quick, plain = (
-        {block.count(b"\n", 0, hit) for hit in search(block)} for search in (needles.hits, needles.one_by_one)
+        {begin for hit in search(block) if complains(block, begin := block.rfind(b"\n", 0, hit) + 1)}
+        for search in (needles.hits, needles.one_by_one)
     )
     assert quick == plain
     assert list(needles.one_by_one(block)) == sorted(needles.one_by_one(block))

@@ -24,6 +24,7 @@ from tlsinspect.logs.grammar import (
     Raised,
     Said,
     WentTo,
+    bare,
     begins_message,
     dated,
     raised,
@@ -121,7 +122,7 @@ class Assembler:
 
     def feed(self, number: int, text: str) -> Iterator[Tries]:
         """The failures that are complete with this line, which ends without its line break."""
-        text = text.strip("\ufeff \t")  # of files put together, and of what was copied out of mails and pages
+        text = bare(text)
         line = dated(text)
         if line is None:
             self._continue(number, text)

@@ -27,6 +27,14 @@ _AUTHORISATION = re.compile(
 )
 
 
+_MARGIN = "\ufeff \t"  # of files put together, and of what was copied out of pages
+
+
+def bare(text: str) -> str:
+    """A line without what others put around it; mails quote each with a bracket."""
+    return text.lstrip(f"{_MARGIN}>").rstrip(_MARGIN)
+
+
 Clock = tuple[LogKind, bool]  # and whether it prints its zone
 
 
@@ -72,10 +80,14 @@ _MESSAGE = re.compile(
 )
 
 
-COMPLAINTS = frozenset(("E", "W", "F", "ERROR", "WARNING", "FATAL"))  # levels
+_TRACED, _LOGGED = ("E", "W", "F"), ("ERROR", "WARNING", "FATAL")  # levels of complaints, by the form of the line
+COMPLAINTS = frozenset((*_TRACED, *_LOGGED))
+COMPLAINT_MARKS = tuple(
+    f"{before}{level}:".encode() for before, levels in ((" ", _TRACED), (":", _LOGGED)) for level in levels
+)
 _COMPLAINT = re.compile(
-    rb"(?:\xef\xbb\xbf|[ \t]){0,64}(?:\S{20,40} [0-9A-Fa-f]{1,8} |\[\d{4}-\d\d-\d\dT[0-9:.+Z-]{8,40}:)"
-    rb"(?:%b):" % "|".join(sorted(COMPLAINTS)).encode()
+    rb"(?:\xef\xbb\xbf|[ \t>]){0,64}(?:\S{20,40} [0-9A-Fa-f]{1,8} (?:%b)|\[\d{4}-\d\d-\d\dT[0-9:.+Z-]{8,40}:(?:%b)):"
+    % ("|".join(_TRACED).encode(), "|".join(_LOGGED).encode())
 )
 
 
@@ -117,10 +129,15 @@ _DESTINATION = re.compile(
 _CODE = re.compile(
     r"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>(?-i:0x)[0-9A-F]{8})(?![0-9A-F])", re.IGNORECASE | re.ASCII
 )
+_DECIMAL = re.compile(r"\b(?:error|code):? ?(?P<code>12[01]\d\d)\b", re.IGNORECASE | re.ASCII)  # of WinHTTP
 _HTTP = re.compile(
-    r"\b(?:status(?: code)?|HTTP(?:/\d(?:\.\d)?)?)[ :=]{1,3}(?P<status>\d{3})\b", re.IGNORECASE | re.ASCII
+    r"\b(?:status(?: code)?|HTTP(?:/\d(?:\.\d)?)?)[ :=]{1,3}(?P<status>\d{3})\b|\((?P<alone>407)\)",
+    re.IGNORECASE | re.ASCII,
 )
-_URL = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]{1,253})(?=[/:?#\s\"'>)]|$)")
+_HOST = re.compile(
+    r"https?://(?P<host>[A-Za-z0-9.-]{1,253})(?=[/:?#\s\"'>)]|$)|"
+    r"(?<![\w.@/-])(?P<bare>(?:[A-Za-z0-9-]{1,63}\.){1,4}(?:google|googleapis)\.com)(?![\w.-])"
+)
 _FLAG = re.compile(r"WINHTTP_CALLBACK_STATUS_FLAG_\w{1,64}")
 SECURE_FAILURE = 0x00010000  # WINHTTP_CALLBACK_STATUS_SECURE_FAILURE: of no other status is the rest flags
 _OF_PROXIES = ("roxy", "PROXY", "CONNECT ")  # words of one who speaks of a proxy
@@ -208,15 +225,18 @@ def raised(text: str) -> Raised | None:
 
 
 def _mentioned(message: str) -> Mentioned | None:
-    code, http = _CODE.search(message), _HTTP.search(message)
-    if code is None and http is None:
+    code, decimal = _CODE.search(message), _DECIMAL.search(message)
+    http, host = _HTTP.search(message), _HOST.search(message)
+    proxy = any(word in message for word in _OF_PROXIES)
+    status = (http["status"] or (http["alone"] if proxy else None)) if http is not None else None
+    number = int(code["code"], 16) if code is not None else int(decimal["code"]) if decimal is not None else None
+    if number is None and status is None:
         return None
-    url = _URL.search(message)
     return Mentioned(
-        code=int(code["code"], 16) if code is not None else None,
-        http_status=int(http["status"]) if http is not None else None,
-        host=url["host"].lower() if url is not None else "",
-        proxy=any(word in message for word in _OF_PROXIES),
+        code=number,
+        http_status=int(status) if status is not None else None,
+        host=(host["host"] or host["bare"]).lower() if host is not None else "",
+        proxy=proxy,
     )
 
 

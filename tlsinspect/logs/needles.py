@@ -2,28 +2,29 @@
 
 Nearly all of a log tells of nothing that failed, and a gigabyte of it is to be passed over in the time that `grep -c`
 takes. So a block is looked through once for all needles together, by a library that does so with the processor's vector
-instructions; where that is not installed, needle by needle, which takes some ten times as long or more.
+instructions; where that is not installed, for the marks of complaints, one by one, which takes some ten times as long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
+from tlsinspect.logs.grammar import COMPLAINT_MARKS
+
 # A line outside of a printed certificate that has none of these tells nothing.
 NEEDLES = (
     *(b"Status: 0x", b"Error ", b"0x80", b"Code: 0x", b"_STATUS_FLAG_"),
     *(b"0x00002", b"0x000004", b"0x000005", b"0x00000040", b"0x00000079"),  # errors of Win32 that mean anything here
+    *(b"rror 12", b"rror: 12", b"ode 12", b"ode: 12"),  # these in decimals
     *(b"roxy", b"PROXY", b"CONNECT "),
-    *(b" 407", b":407", b"=407", b" 511", b":511", b"=511"),
+    *(b" 407", b":407", b"=407", b"(407)", b" 511", b":511", b"=511"),
     *(b"Failure details:", b"Certificate details:"),  # a file may begin within a failure
 )
-
-_COMMON = (b"0x0000", b"0x", b"407", b"511", b"e details:")  # what several of them have
 
 Search = Callable[[bytes], Sequence[int]]
 
 
 def hits(block: bytes) -> Sequence[int]:
-    """Where needles begin, in order."""
+    """Places in lines that are worth reading, in order: where needles begin, or a line that complains and has one."""
     return _search()(block)
 
 
@@ -38,28 +39,21 @@ def _search() -> Search:
 
 
 def one_by_one(block: bytes) -> Sequence[int]:
-    """The same with bytes.find alone; of needles that overlap both."""
-    found = []
-    for common, needles in _families().items():
-        if common in block:
-            found += [hit for needle in needles for hit in _each(needle, block)]
-    return sorted(found)
+    """The same with bytes.find alone. Only a complaint begins a failure, and few lines are one."""
+    complaints = {begin: end for mark in COMPLAINT_MARKS for begin, end in _lines_with(mark, block)}
+    return sorted(
+        begin for begin, end in complaints.items() if any(block.find(needle, begin, end) >= 0 for needle in NEEDLES)
+    )
 
 
-@cache
-def _families() -> dict[bytes, list[bytes]]:
-    """The needles by what they have in common: in a block without that none of them is looked for."""
-    families: dict[bytes, list[bytes]] = {}
-    for needle in NEEDLES:
-        families.setdefault(next((part for part in _COMMON if part in needle), needle), []).append(needle)
-    return families
-
-
-def _each(needle: bytes, block: bytes) -> Iterator[int]:
-    at = block.find(needle)
+def _lines_with(mark: bytes, block: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of each."""
+    at = block.find(mark)
     while at >= 0:
-        yield at
-        at = block.find(needle, at + 1)
+        end = block.find(b"\n", at)
+        end = len(block) if end < 0 else end
+        yield block.rfind(b"\n", 0, at) + 1, end
+        at = block.find(mark, end)
 
 
 def line_count(block: bytes) -> int:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import Assembler, Origin
 from tlsinspect.logs.blocks import Told, blocks
-from tlsinspect.logs.grammar import complains, dated, head
+from tlsinspect.logs.grammar import bare, complains, dated, head
 from tlsinspect.logs.needles import ends, hits, line_count
 from tlsinspect.logs.products import product_of
 from tlsinspect.logs.stories import Tries
@@ -69,7 +69,7 @@ class BeingRead:
         if len(self.begin) <= self.seen:
             return
         self.seen = len(self.begin)
-        texts = [text_of(line) for line in self.begin.split(b"\n")]
+        texts = [bare(text_of(line)) for line in self.begin.split(b"\n")]
         self.head = head("\n".join(texts))
         lines = [line for line in map(dated, texts) if line is not None]
         self.kinds |= {line.kind for line in lines}
@@ -85,7 +85,7 @@ class BeingRead:
     def see_end(self) -> None:
         """When the log ends, as far as it was read."""
         for line in reversed(self.end.split(b"\n")):
-            found = dated(text_of(line))
+            found = dated(bare(text_of(line)))
             if found is not None:
                 self.last = found.time
                 self.kinds.add(found.kind)
