@@ -294,7 +294,7 @@ def test_each_failure_at_once_and_the_summary_at_the_end(tmp_path: Path, form: s
     assert HERE[2] not in first + second + said
     if form == "table":
         assert "× 2" in said
-        assert "Interrupted" in said
+        assert "Ended by an interrupt" in said
     else:
         rows = [json.loads(line) for line in said.splitlines()]
         assert [row["type"] for row in rows] == ["file", "group", "run"]

@@ -102,7 +102,7 @@ def test_a_quiet_log_says_so_and_how_much_was_read() -> None:
 
 def test_files_that_could_not_be_read_are_named(mixed: LogReport) -> None:
     text = flat(shown(mixed))
-    assert "b.log: cannot be read (Permission denied)" in text
+    assert "b.log cannot be read (Permission denied)" in text
     assert "1 of 2 files could not be read" in text
 
 
@@ -131,7 +131,7 @@ def test_more_rows_than_a_screen_holds_are_counted() -> None:
 
 
 def test_an_interrupt_is_said() -> None:
-    assert "Interrupted" in shown(report(unreachable(), interrupted=True))
+    assert "Ended by an interrupt" in shown(report(unreachable(), interrupted=True))
 
 
 def test_the_time_that_was_asked_for_is_in_the_headline() -> None:

@@ -662,6 +662,7 @@ class LogFile:
     system: str = ""
     first: datetime | None = None  # of its dated lines
     last: datetime | None = None
+    begins_within: bool = False  # a certificate, whose first lines are not there
     problem: str = ""  # why it, or the rest of it, could not be read
 
 
@@ -709,7 +710,7 @@ class LogReport:
     conclusions: tuple[Finding, ...] = ()
     advice: tuple[Advice, ...] = ()
     commands: tuple[str, ...] = ()  # to be run on that machine: they turn the hints into proof
-    ticket: str = ""
+    ticket: str = ""  # to be pasted: what failed, what is asked for, what is to be done there
     interrupted: bool = False
     redacted: bool = False
     note: str = LOG_NOTE

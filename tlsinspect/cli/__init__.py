@@ -37,7 +37,8 @@ exit status:
   0    no failure stands in the logs
   1    one does, and it is more than unreachable or inconclusive
   2    the command or a file it names makes no sense
-  3    nothing worse than unreachable or inconclusive; or no failure, and not all was read, or nothing is a log
+  3    nothing worse than unreachable or inconclusive; or no failure, and not all was read, or nothing
+       is a log or of the time asked for
   130  interrupted; what was found until then is written
 """
 

@@ -13,6 +13,7 @@ from tlsinspect.cli.output import destination, progress, read_time, write_log_re
 from tlsinspect.errors import UsageError
 from tlsinspect.evidence.catalogue import with_interceptors
 from tlsinspect.files import exists, reason_of
+from tlsinspect.judge.logs.words import word
 from tlsinspect.logged import Reading
 from tlsinspect.logredaction import LogRedaction
 from tlsinspect.logs.follow import Follower
@@ -22,6 +23,7 @@ from tlsinspect.logs.sources import Source, find
 from tlsinspect.logsummary import Summing
 from tlsinspect.model import Assessment
 from tlsinspect.report import log_status
+from tlsinspect.text import counted
 from tlsinspect.trust import Trust
 
 # Where the logs lie on a machine of which nothing is known.
@@ -61,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _reader(sources: Sequence[Source], follower: Follower | None) -> Iterator[Reader | Follower]:
     """What reads them; only what has an end shows how far it is."""
     if follower is not None:
+        if sys.stderr is not None and sys.stderr.isatty():
+            print(word("following", {"files": counted(len(sources), "file")}), file=sys.stderr)
         yield follower
         return
     with progress("reading", octets=True) as told:

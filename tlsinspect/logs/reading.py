@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import BinaryIO, Protocol
 
 from tlsinspect.files import reason_of
 from tlsinspect.logs.assemble import Assembler, Origin
 from tlsinspect.logs.blocks import Told, blocks
-from tlsinspect.logs.grammar import bare, complains, dated, head
+from tlsinspect.logs.grammar import bare, complains, dated, edge, head, section
 from tlsinspect.logs.needles import ends, hits, line_count
 from tlsinspect.logs.products import product_of
 from tlsinspect.logs.stories import Tries
@@ -49,6 +50,7 @@ class BeingRead:
     kinds: set[LogKind] = field(default_factory=set)
     head: dict[str, str] = field(default_factory=dict)
     product: str = ""
+    begins_within: bool = False
     first: datetime | None = None
     last: datetime | None = None
     begin: bytes = b""  # as far as it is not known yet what it says
@@ -72,6 +74,8 @@ class BeingRead:
         texts = [bare(text_of(line)) for line in self.begin.split(b"\n")]
         self.head = head("\n".join(texts))
         lines = [line for line in map(dated, texts) if line is not None]
+        undated = takewhile(lambda text: dated(text) is None, texts)
+        self.begins_within = bool(lines) and any(section(text) or edge(text) for text in undated)
         self.kinds |= {line.kind for line in lines}
         self.first = lines[0].time if lines else None
         modules = {line.module for line in lines if line.module}
@@ -116,6 +120,7 @@ class BeingRead:
             system=self.head.get("system", ""),
             first=self.first,
             last=self.last,
+            begins_within=self.begins_within,
             problem=told.problem,
         )
 

@@ -24,12 +24,13 @@ def exit_status(report: Report) -> int:
 
 def log_status(report: LogReport) -> int:
     """0 no failure in what was read, 3 nothing worse than unreachable or inconclusive, 1 anything else. That nothing
-    failed is not said of logs that were not read to their end, nor of what is no log. An interrupted run is 130."""
+    failed is not said of logs that were not read to their end or are of another time, nor of what is no log. An
+    interrupted run is 130."""
     if report.interrupted:
         return 130
     if not report.failures:
         known = any(file.kinds for file in report.files) and not any(file.problem for file in report.files)
-        return 0 if known else 3
+        return 0 if known and all(each.code != "log-outside" for each in report.conclusions) else 3
     return 3 if set(report.verdicts) <= _NOTHING_WORSE else 1
 
 

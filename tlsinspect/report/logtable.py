@@ -7,7 +7,19 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tlsinspect.judge.logs.words import destinations, logged_of, moment, period, place, short
+from tlsinspect.judge.logs.words import (
+    destinations,
+    ends,
+    file_name,
+    logged_of,
+    moment,
+    period,
+    place,
+    reported,
+    short,
+    version,
+    word,
+)
 from tlsinspect.judge.words import enumerated, fill
 from tlsinspect.model import Assessment, LogFile, LogGroup, LogReport, Severity, Timeline, Verdict
 from tlsinspect.report.table import (
@@ -70,13 +82,12 @@ def failure_line(assessment: Assessment, console: Console) -> None:
 
 
 def _headline(report: LogReport) -> Text:
-    named = ", ".join(dict.fromkeys(short(file.product) for file in report.files if file.product)) or "Logs"
+    products = dict.fromkeys(short(file.product) for file in report.files if file.product)
+    named = (", ".join(products) or "Logs") + (version(report.files) if len(products) == 1 else "")
     lines = sum(file.lines for file in report.files)
     read = f"{counted(len(report.files), 'file')}, {counted(lines, 'line')}"
-    ends: tuple[LogFile | LogGroup, ...] = (*report.files, *report.groups)  # a log need not be in order
-    first = min((each.first for each in ends if each.first is not None), default=None)
-    last = max((each.last for each in ends if each.last is not None), default=None)
-    parts = [named, read, counted(report.failures, "failure"), period(first, last), *_asked(report)]
+    when = period(*ends((*report.files, *report.groups)))  # a log need not be in order
+    parts = [named, read, when, counted(report.failures, "failure"), *_asked(report)]
     return Text(" · ".join(filter(None, parts)), style="bold")
 
 
@@ -131,8 +142,9 @@ def _cause(assessment: Assessment) -> str:
     facts = [interceptor(assessment) if intercepted else assessment.explanation]
     if not intercepted or assessment.attribution is None:  # which has its own
         facts.append(assessment.confidence)
+    facts.append(reported(assessment))
     facts += [fill(_BESIDE[each.code], each.values) for each in assessment.findings if each.code in _BESIDE]
-    return " · ".join(facts)
+    return " · ".join(filter(None, facts))
 
 
 def _beside(group: LogGroup, ascii_only: bool, verbose: bool) -> Iterator[str]:
@@ -150,7 +162,8 @@ def _in_files(group: LogGroup, report: LogReport, verbose: bool) -> Iterator[str
     """Which of several logs, of several machines it may be, they stand in."""
     if len(report.files) > 1:
         most = len(group.files) if verbose else MOST_NAMED
-        yield f"in {counted(len(group.files), 'file')}: {enumerated([printable(name) for name in group.files], most)}"
+        named = [printable(file_name(name)) for name in group.files]
+        yield f"in {counted(len(named), 'file')}: {enumerated(named, most)}"
 
 
 def _all_destinations(group: LogGroup) -> str:
@@ -203,12 +216,12 @@ def _unread(report: LogReport) -> Iterator[RenderableType]:
 
 def _problem(file: LogFile) -> str:
     read = f" (after {counted(file.lines, 'line')})" if file.lines else ""
-    return f"{printable(file.name)}: {printable(file.problem)}{read}"
+    return f"{printable(file_name(file.name))} {printable(file.problem)}{read}"
 
 
 def _conclusions(report: LogReport) -> Iterator[Text]:
     if report.interrupted:
-        yield Text("Interrupted: this is what was read until then.", style="yellow")
+        yield Text(word("interrupted"), style="yellow")
     for conclusion in report.conclusions:
         strong = conclusion.severity is Severity.HIGH or conclusion.code == "log-no-failures"
         yield Text(conclusion.sentence, style="bold" if strong else "")

@@ -1,8 +1,9 @@
 """What a person sees: the answer first, then the cause, then what to do."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -64,11 +65,25 @@ REDACTED = "Redacted: names of companies, users, machines and private addresses 
 NARROWEST = 20  # columns; whoever says fewer (COLUMNS=0, some terminals) does not know
 
 
+class _Trimmed:
+    """A file without the blanks with which columns are filled up."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(re.sub(r"(?<! ) +$", "", text, flags=re.MULTILINE))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+
 class PlainConsole(Console):
     """Prints text as it is: no markup, no emoji, no highlighting; and lets a broken pipe be seen by the caller."""
 
     def __init__(self, out: TextIO) -> None:
-        super().__init__(file=out, highlight=False, markup=False, emoji=False)
+        file = out if out.isatty() else cast(TextIO, _Trimmed(out))
+        super().__init__(file=file, highlight=False, markup=False, emoji=False)
         if self.width < NARROWEST:
             self.width = 80
 
@@ -310,7 +325,7 @@ def closing(report: Report | LogReport, verbose: bool) -> Iterator[Text]:
         yield Text("\nFor the ticket:", style="bold")
         yield Text(report.ticket)
     elif report.ticket:
-        yield Text("What to write to whoever runs the network: --format ticket", style="dim")
+        yield Text("As a paragraph for the ticket: --format ticket", style="dim")
 
 
 def advice_lines(advice: Sequence[Advice], verbose: bool) -> Iterator[Text]:

@@ -21,7 +21,7 @@ from tlsinspect.judge.words import day, explanation, finding
 from tlsinspect.logs.codes import error
 from tlsinspect.logs.observed import UNKNOWN_HOST, hosts_in, observed
 from tlsinspect.logs.stories import Tries
-from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding, Logged
+from tlsinspect.model import Assessment, Attribution, Basis, Confidence, Finding, Logged, Verdict
 from tlsinspect.trust import Trust
 
 
@@ -38,6 +38,8 @@ def assess_log(failure: Tries, trust: Trust) -> Assessment:
     if len({a.explanation for a in tries}) == 1:
         return found
     remedies = dict.fromkeys((worst.remedy, *(a.remedy for a in tries)))
+    if tries[0].rule.startswith("log-proxy-") and worst.verdict is Verdict.UNREACHABLE:
+        remedies = {tries[0].remedy: None}  # where there is a proxy no other way need be open
     return replace(found, explanation=_story(failure, tries), remedy=" ".join(filter(None, remedies)))
 
 

@@ -66,7 +66,7 @@ def _options(group: LogGroup) -> Iterator[str]:
     proxy = next((url for url in map(_proxy, seen) if url), "")
     if proxy:
         yield f'--proxy "{proxy}"' if "[" in proxy else f"--proxy {proxy}"  # some shells take brackets for a pattern
-    if len(seen) > 1:
+    if any(each.logged is not None and each.logged.retry for each in seen):
         yield "--compare-routes"
 
 

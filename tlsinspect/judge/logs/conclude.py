@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tlsinspect.judge.logs.rules import OF_TIME
-from tlsinspect.judge.logs.words import issuer, listed, logged_of, moment, tools, went, word
+from tlsinspect.judge.logs.words import ends, file_name, issuer, listed, logged_of, moment, period, tools, went, word
 from tlsinspect.judge.words import finding
 from tlsinspect.logs.products import products
 from tlsinspect.model import Assessment, Finding, LogGroup, LogKind, LogReport, Verdict
@@ -20,6 +20,7 @@ def conclusions(report: LogReport) -> Iterator[Finding]:
     yield from _nothing(report)
     yield from _interception(report)
     yield from _in_several_tools(report)
+    yield from _begins_within(report)
     yield from _old_versions(report)
     yield from _ended(report)
     yield from _without_zone(report)
@@ -28,12 +29,29 @@ def conclusions(report: LogReport) -> Iterator[Finding]:
 
 
 def _nothing(report: LogReport) -> Iterator[Finding]:
-    """That nothing failed is said of lines of a sync tool alone."""
+    """That nothing failed is said of lines of a sync tool alone, and of times of which they tell."""
     lines = sum(file.lines for file in report.files if file.kinds)
-    if lines and not report.failures:
+    if is_outside(report):
+        yield finding("log-outside", {"period": period(*ends(report.files))})
+    elif lines and not report.failures:
         asked = report.since is not None or report.until is not None
         values = {"lines": counted(lines, "line"), "when": word("in-that-time") if asked else ""}
         yield finding("log-no-failures", values)
+
+
+def is_outside(report: LogReport) -> bool:
+    """Whether nothing that was read is of the time that was asked for."""
+    first, last = ends(report.files)
+    if report.failures or first is None or last is None:
+        return False
+    return (report.since is not None and last < report.since) or (report.until is not None and first > report.until)
+
+
+def _begins_within(report: LogReport) -> Iterator[Finding]:
+    """The first failure of a log that lacks its beginning may lack everything that tells why."""
+    found = [file_name(file.name) for file in report.files if file.begins_within]
+    if found and report.failures:
+        yield finding("log-begins-within", {"files": listed(found)})
 
 
 def _interception(report: LogReport) -> Iterator[Finding]:
@@ -69,8 +87,10 @@ def _in_several_tools(report: LogReport) -> Iterator[Finding]:
 def _old_versions(report: LogReport) -> Iterator[Finding]:
     """Failures of TLS without the lines that tell why: by product, with the version that wrote them."""
     found: dict[str, tuple[int, set[str]]] = {}
+    within = {file.name for file in report.files if file.begins_within}
     for group in report.groups:
-        if group.assessment.rule == _WITHOUT_DETAILS:
+        first_of_all = group.count == 1 and within.issuperset(group.files)  # its details are cut off
+        if group.assessment.rule == _WITHOUT_DETAILS and not first_of_all:
             for product, count in group.products.items():
                 before, versions = found.get(product, (0, set()))
                 found[product] = before + count, versions | _versions(group.assessment)
@@ -109,12 +129,13 @@ def _uncounted(report: LogReport) -> Iterator[Finding]:
 
 def _unread(report: LogReport) -> Iterator[Finding]:
     """What was not read, and what is no log of a sync tool: neither says that nothing failed."""
-    empty = [file.name for file in report.files if not file.octets and not file.problem]
+    empty = [file_name(file.name) for file in report.files if not file.octets and not file.problem]
     if empty:
         yield finding("log-empty", {"files": listed(empty)})
-    strange = [file.name for file in report.files if file.lines and not file.kinds and not file.problem]
+    strange = [file_name(file.name) for file in report.files if file.lines and not file.kinds and not file.problem]
     if strange:
         yield finding("log-not-recognised", {"files": listed(strange), "n": str(len(strange))})
     broken = [file for file in report.files if file.problem]
     if broken:
-        yield finding("log-unread", {"n": str(len(broken)), "of": str(len(report.files))})
+        of_all = f"{len(broken)} of " if len(report.files) > 1 else ""
+        yield finding("log-unread", {"files": of_all + counted(len(report.files), "file")})

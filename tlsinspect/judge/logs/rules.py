@@ -195,8 +195,9 @@ LOG_RULES: tuple[LogRule, ...] = (
         V.UNREACHABLE, C.LIKELY, "the proxy of the machine or its network does not answer",
     ),
     LogRule(
-        "log-nobody-here", lambda f: f.place == "here" and f.means in ("tcp", "refused", "no-route", "timeout"),
-        V.UNREACHABLE, C.LIKELY, "the connection went to the machine itself, where nobody answers",
+        "log-led-nearby",
+        lambda f: f.place in ("here", "private") and f.means in ("tcp", "refused", "no-route", "timeout"),
+        V.UNREACHABLE, C.LIKELY, "the connection went to the machine itself or its own network, where nobody answers",
     ),
     _means("log-dns", "dns", V.UNREACHABLE, C.LIKELY, "the name does not resolve"),
     _means("log-tcp", "tcp", V.UNREACHABLE, C.LIKELY, "no connection, for whatever reason"),

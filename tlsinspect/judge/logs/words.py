@@ -6,7 +6,8 @@ from datetime import datetime
 from tlsinspect.judge.words import enumerated, fill, wording
 from tlsinspect.logs.observed import UNKNOWN_HOST, PlaceFact, place_of
 from tlsinspect.logs.products import products, title
-from tlsinspect.model import Assessment, Logged, LogGroup
+from tlsinspect.logs.sources import STDIN
+from tlsinspect.model import Assessment, LogFile, Logged, LogGroup
 from tlsinspect.tallies import OTHERS
 from tlsinspect.text import printable
 
@@ -33,11 +34,41 @@ def period(first: datetime | None, last: datetime | None) -> str:
     return f"{begin} to {end[11:] if begin[:10] == end[:10] else end}"
 
 
+def ends(of: Iterable[LogFile | LogGroup]) -> tuple[datetime | None, datetime | None]:
+    """The earliest and the latest time of all."""
+    each = [time for one in of for time in (one.first, one.last) if time is not None]
+    return min(each, default=None), max(each, default=None)
+
+
 def in_period(first: datetime | None, last: datetime | None) -> str:
     """The same as the end of a clause, or nothing."""
     if first is None or last is None:
         return ""
     return word("at", {"time": moment(first)}) if first == last else word("between", {"period": period(first, last)})
+
+
+def times(count: int) -> str:
+    """How often, as a sentence begins."""
+    return word("once") if count == 1 else word("many", {"n": f"{count:,}"})
+
+
+def file_name(name: str) -> str:
+    """A file as a sentence names it."""
+    return word("stdin") if name == STDIN else name
+
+
+def version(files: Iterable[LogFile]) -> str:
+    """Version of the tool and of Windows, as far as all files that print one agree, as the end of a clause."""
+    tool, system = ({found for each in files if (found := getattr(each, what))} for what in ("version", "system"))
+    parts = [*tool] if len(tool) == 1 else []
+    parts += [word("on-system", {"system": next(iter(system))})] if len(system) == 1 else []
+    return "".join(f" {part}" for part in parts)
+
+
+def reported(assessment: Assessment) -> str:
+    """The flags of Windows, where the explanation does not name them; or nothing."""
+    names = next((f.values["names"] for f in assessment.findings if f.code == "log-flags"), "")
+    return word("reported", {"names": names}) if names and names not in assessment.explanation else ""
 
 
 def tools(ids: Iterable[str]) -> str:
