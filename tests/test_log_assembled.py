@@ -360,6 +360,7 @@ def test_blanks_around_lines_are_nothing(kind: LogKind) -> None:
     assert told(f"  {line}\t" for line in lines) == [incident.logged]
     assert told(f"\ufeff{line}" for line in lines) == [incident.logged]
     assert told(f"> {line}" for line in lines) == [incident.logged]  # as mails quote
+    assert told(f"\xa0{line}\u200b" for line in lines) == [incident.logged]
 
 
 def test_where_threads_have_no_names_and_write_between_each_other_all_is_mixed() -> None:

@@ -36,7 +36,7 @@ from tlsinspect.logged import Reading
 from tlsinspect.logs.assemble import Assembler, Origin
 from tlsinspect.logs.reading import Reader
 from tlsinspect.logs.sources import find
-from tlsinspect.logs.stories import Tries
+from tlsinspect.logs.stories import MOST_TRIES, Tries
 from tlsinspect.logsummary import MOST_GROUPS, Summing
 from tlsinspect.model import Assessment, Basis, Confidence, LogFile, Logged, LogKind, LogReport, Verdict
 from tlsinspect.report import as_json, logtable
@@ -118,7 +118,7 @@ def check(lines: Sequence[str], found: Sequence[Tries]) -> None:
     """What holds of any log."""
     seen: set[int] = set()
     for failure in found:
-        assert 1 <= len(failure) <= 2
+        assert 1 <= len(failure) <= MOST_TRIES
         for each in failure:
             assert 1 <= each.line <= len(lines)
             assert each.line not in seen, "one line begins two failures"

@@ -152,6 +152,18 @@ def test_an_honest_proxy_of_the_machine_is_no_interceptor() -> None:
         assert {"log-ends-here", "log-ends-nearby"} & codes(found)
 
 
+@pytest.mark.parametrize("flags", [0x1, 0x8, 0x9])
+def test_an_interceptor_s_own_host_is_not_intercepted(flags: int) -> None:
+    """Its own certificate for its own web pages, say; with a complaint of the name it stands in for Google."""
+    issuer = ("US", "California", "Sunnyvale", "Fortinet", "Certificate Authority", "FGT60F0000000000")
+    own = replace(NOBODY, subject=("fw.corp.example",), issuer=issuer)
+    found = only(Incident(at(0), flags=flags, certificate=own, went_to=NEARBY))
+    assert (found.rule, found.verdict) == ("log-other-name", Verdict.INCONCLUSIVE)
+    assert "xempt" not in found.remedy
+    assert only(Incident(at(0), flags=flags | 0x10, certificate=own)).verdict is Verdict.INTERCEPTED
+    assert only(Incident(at(0), flags=flags, certificate=replace(own, subject=("*.google.com",)))).attribution
+
+
 def test_google_s_name_that_windows_does_not_trust_is_not_decided() -> None:
     found = only(Incident(at(0), flags=0x8, certificate=GOOGLE))
     assert (found.rule, found.verdict) == ("log-issuer-untrusted", Verdict.INCONCLUSIVE)
@@ -227,6 +239,8 @@ def test_a_portal_s_name_beside_google_s_hides_nobody() -> None:
         ("US", "Let's Encrypt", "R3"),
         ("AT", "ZeroSSL", "ZeroSSL RSA Domain Secure Site CA"),
         ("US", "Entrust, Inc.", "(c) 2012 Entrust, Inc.", "Entrust Certification Authority - L1K"),
+        ("US", "Arizona", "Scottsdale", "GoDaddy.com, Inc.", "http://certs.godaddy.com/repository/", "Go Daddy G2"),
+        ("GB", "Greater Manchester", "Salford", "Sectigo Limited", "Sectigo RSA Domain Validation Secure Server CA"),
         ("US", "CloudFlare, Inc.", "San Francisco", "CloudFlare Inc ECC CA-3"),
         ("ZA", "Thawte Consulting (Pty) Ltd.", "Thawte SGC CA"),
     ],
@@ -430,11 +444,31 @@ def test_a_code_is_named_and_not_the_status_beside_it() -> None:
         ("Request to www.googleapis.com failed, error code: 12002", "log-timeout", "www.googleapis.com"),
         ("Request to mail.google.com: Proxy authentication required (407)", "log-proxy-auth", "mail.google.com"),
         ("Mail of x@mail.google.com was not sent, hr = 0x80072ee2", "log-timeout", "unknown"),
+        ("Sending failed, hr = -2147012889", "log-dns", "unknown"),
+        ("Sending failed with 0x80072ee7", "log-dns", "unknown"),
     ],
 )
 def test_numbers_and_hosts_in_other_forms(message: str, rule: str, host: str) -> None:
     (found,) = of_text(f"> {trace_line(at(0), message)}\n")
     assert (found.rule, found.endpoint.host) == (rule, host)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Cannot read \\\\fileserver\\pst\\zoe.pst, hr = 0x80070040",
+        "Cannot read \\\\fileserver\\pst\\zoe.pst, hr = 0x80070079",
+        "Signature of message 7 cannot be checked, hr = 0x800b010c",
+        "Reading proxyAddresses of x@example.com, HTTP status 403",
+    ],
+)
+def test_what_other_parts_of_a_tool_fail_at_is_nothing_of_the_network(message: str) -> None:
+    assert of_text(f"{trace_line(at(0), message, category='Migration')}\n") == []
+    if "hr" in message:  # what is of connections counts, whoever says it
+        assert of_text(f"{trace_line(at(0), f'Connection lost: {message}', category='Migration')}\n")
+        assert of_text(f"{trace_line(at(0), message)}\n")
+    winhttp = message.replace("80070040", "80072ee2")
+    assert len(of_text(f"{trace_line(at(0), winhttp, category='Migration')}\n")) == (winhttp != message)
 
 
 @pytest.mark.parametrize(

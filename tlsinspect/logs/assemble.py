@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tlsinspect.logs.codes import Means, api, error, flag_values, flags
+from tlsinspect.logs.codes import Means, api, error, flag_values, flags, is_of_winhttp
 from tlsinspect.logs.echoes import Echoes, apart, name_of
 from tlsinspect.logs.grammar import (
     COMPLAINTS,
@@ -27,6 +27,7 @@ from tlsinspect.logs.grammar import (
     bare,
     begins_message,
     dated,
+    is_of_connections,
     raised,
     said,
 )
@@ -188,7 +189,9 @@ class Assembler:
         if not isinstance(told, Mentioned):
             return True
         name = name_of(told)
-        return name is not None and not self._echoes.repeats(line, name, told.host)
+        if name is None or not (is_of_winhttp(told.code) or is_of_connections(line)):
+            return False
+        return not self._echoes.repeats(line, name, told.host)
 
     def _begun(self, number: int, line: Line) -> _Open:
         origin = self.origin

@@ -89,6 +89,12 @@ def error(value: int) -> Code | None:
     return _errors().get(value & 0xFFFF if value & 0xFFFF0000 == _WIN32 else value)
 
 
+def is_of_winhttp(value: int | None) -> bool:
+    """Whether nothing but a connection gives this number (WINHTTP_ERROR_BASE, INTERNET_ERROR_BASE)."""
+    known = error(value) if value is not None else None
+    return known is not None and 12000 <= known.value < 13000
+
+
 def api(number: int) -> str:
     """The function that goes by this number in WINHTTP_ASYNC_RESULT; the number itself where none is known to."""
     return _functions().get(number) or (f"API {number}" if 0 <= number < _DWORD else "")

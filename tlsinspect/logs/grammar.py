@@ -16,7 +16,7 @@ from tlsinspect.model import LogKind
 
 _TRACE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\d\d:\d\d|Z)) (?P<thread>[0-9A-Fa-f]{1,8}) "
-    r"(?P<level>[A-Z]):\w{1,64} (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512} @ \d{1,9}) "
+    r"(?P<level>[A-Z]):(?P<category>\w{1,64}) (?P<module>[^!\s]{1,128})!(?P<place>[^@]{1,512} @ \d{1,9}) "
     r"\([^()]{0,128}\)> ?(?P<message>.*)",
     re.DOTALL,
 )
@@ -27,7 +27,8 @@ _AUTHORISATION = re.compile(
 )
 
 
-_MARGIN = "\ufeff \t"  # of files put together, and of what was copied out of pages
+NETWORK = "Network"  # a category
+_MARGIN = "\ufeff \t\xa0\u200b"  # of files put together, and of what was copied out of pages
 
 
 def bare(text: str) -> str:
@@ -47,6 +48,7 @@ class Line:
     zone: bool
     thread: str
     level: str
+    category: str  # what of the program it is about; an authorisation log is about connections alone
     module: str
     place: str  # the statement of the program that wrote it
     message: str
@@ -62,14 +64,14 @@ def dated(text: str) -> Line | None:
     found = _TRACE.fullmatch(text)
     if found is not None:
         time = _time(found["time"])
-        thread, level, module, place, message = found.group("thread", "level", "module", "place", "message")
-        return Line(LogKind.TRACE, time, True, thread.lower(), level, module, place, message) if time else None
+        thread, *rest = found.group("thread", "level", "category", "module", "place", "message")
+        return Line(LogKind.TRACE, time, True, thread.lower(), *rest) if time else None
     found = _AUTHORISATION.fullmatch(text)
     time = _time(found["time"]) if found is not None else None
     if found is None or time is None:
         return None
     zone, level, place, message = found.group("zone", "level", "place", "message")
-    return Line(LogKind.AUTHORISATION, time, zone is not None, "", level, "", place, message)
+    return Line(LogKind.AUTHORISATION, time, zone is not None, "", level, NETWORK, "", place, message)
 
 
 # How messages begin in any log: those of other programs, of other forms, or cut short. A certificate has no such line.
@@ -86,7 +88,8 @@ COMPLAINT_MARKS = tuple(
     f"{before}{level}:".encode() for before, levels in ((" ", _TRACED), (":", _LOGGED)) for level in levels
 )
 _COMPLAINT = re.compile(
-    rb"(?:\xef\xbb\xbf|[ \t>]){0,64}(?:\S{20,40} [0-9A-Fa-f]{1,8} (?:%b)|\[\d{4}-\d\d-\d\dT[0-9:.+Z-]{8,40}:(?:%b)):"
+    rb"(?:\xef\xbb\xbf|\xe2\x80\x8b|\xc2?\xa0|[ \t>]){0,64}"
+    rb"(?:\S{20,40} [0-9A-Fa-f]{1,8} (?:%b)|\[\d{4}-\d\d-\d\dT[0-9:.+Z-]{8,40}:(?:%b)):"
     % ("|".join(_TRACED).encode(), "|".join(_LOGGED).encode())
 )
 
@@ -127,7 +130,8 @@ _DESTINATION = re.compile(
     re.ASCII,
 )
 _CODE = re.compile(
-    r"\b(?:hr|hresult|code|error|result) ?[=:]? ?(?P<code>(?-i:0x)[0-9A-F]{8})(?![0-9A-F])", re.IGNORECASE | re.ASCII
+    r"\b(?:hr|hresult|code|error|result|with) ?[=:]? ?(?P<code>(?-i:0x)[0-9A-F]{8}(?![0-9A-F])|-\d{10}(?!\d))",
+    re.IGNORECASE | re.ASCII,
 )
 _DECIMAL = re.compile(r"\b(?:error|code):? ?(?P<code>12[01]\d\d)\b", re.IGNORECASE | re.ASCII)  # of WinHTTP
 _HTTP = re.compile(
@@ -140,7 +144,8 @@ _HOST = re.compile(
 )
 _FLAG = re.compile(r"WINHTTP_CALLBACK_STATUS_FLAG_\w{1,64}")
 SECURE_FAILURE = 0x00010000  # WINHTTP_CALLBACK_STATUS_SECURE_FAILURE: of no other status is the rest flags
-_OF_PROXIES = ("roxy", "PROXY", "CONNECT ")  # words of one who speaks of a proxy
+_OF_PROXIES = re.compile(r"\b[Pp]roxy\b|PROXY|CONNECT ")  # words of one who speaks of a proxy
+_OF_CONNECTIONS = re.compile(r"connect|http|\bproxy\b|\bTLS\b|\bSSL\b", re.IGNORECASE)
 CERTIFICATE = "Certificate details:"
 DETAILS = "Failure details:"
 
@@ -227,9 +232,9 @@ def raised(text: str) -> Raised | None:
 def _mentioned(message: str) -> Mentioned | None:
     code, decimal = _CODE.search(message), _DECIMAL.search(message)
     http, host = _HTTP.search(message), _HOST.search(message)
-    proxy = any(word in message for word in _OF_PROXIES)
+    proxy = _OF_PROXIES.search(message) is not None
     status = (http["status"] or (http["alone"] if proxy else None)) if http is not None else None
-    number = int(code["code"], 16) if code is not None else int(decimal["code"]) if decimal is not None else None
+    number = _number(code["code"]) if code is not None else int(decimal["code"]) if decimal is not None else None
     if number is None and status is None:
         return None
     return Mentioned(
@@ -238,6 +243,16 @@ def _mentioned(message: str) -> Mentioned | None:
         host=(host["host"] or host["bare"]).lower() if host is not None else "",
         proxy=proxy,
     )
+
+
+def _number(text: str) -> int:
+    """In hexadecimal, or a signed one of 32 bits."""
+    return int(text, 16) if text.startswith("0x") else int(text) % (1 << 32)
+
+
+def is_of_connections(line: Line) -> bool:
+    """Whether a line is about connections: other parts of the tools have codes of their own."""
+    return line.category == NETWORK or _OF_CONNECTIONS.search(line.message) is not None
 
 
 def _went_to(address: str, port: str, name: str) -> WentTo | None:

@@ -102,7 +102,7 @@ def _issuer(logged: Logged, trust: Trust) -> IssuerFact:
     # Nobody's authority issued what it names as its own subject.
     if values != logged.subject and any(value.startswith(_LIKE_GOOGLE) or value in single for value in values):
         return "claimed"
-    return "public" if len(values) <= 4 and any(v.casefold() in public for v in values[:2]) else "other"
+    return "public" if any(value.casefold() in public for value in _organisations(values)) else "other"
 
 
 @lru_cache(maxsize=4)
@@ -115,6 +115,13 @@ def _known_names(trust: Trust) -> tuple[frozenset[tuple[str, ...]], frozenset[st
     whole = frozenset(map(_values, google))
     single = frozenset(value for name in whole for value in name if not _is_country(value))
     return whole, single, frozenset(map(str.casefold, public))
+
+
+def _organisations(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that may be the organisation: it follows the country, or in a long name country, state and town."""
+    if len(values) > 4:
+        return values[1:4] if len(values) <= 6 and _is_country(values[0]) else ()
+    return values[:2]
 
 
 def _is_country(value: str) -> bool:

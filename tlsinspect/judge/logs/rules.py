@@ -50,6 +50,11 @@ class LogFacts:
     means: str = ""  # the category of the code, see logs/codes.toml
 
     @property
+    def elsewhere(self) -> bool:
+        """For a host that is not Google's, and Windows does not complain of that: it was asked for, perhaps."""
+        return self.subject == "other" and not self.wrong_name
+
+    @property
     def google(self) -> bool:
         """Issued by one of Google's authorities, for Google or for no host that is named."""
         return self.issuer == "google" and self.subject != "other"
@@ -80,12 +85,14 @@ LOG_RULES: tuple[LogRule, ...] = (
         "the names are a captive portal's",
     ),
     LogRule(
-        "log-interceptor", lambda f: f.product == "named" or (f.product == "vaguely-named" and f.untrusted),
-        V.INTERCEPTED, C.LIKELY, "the names are an interceptor's",
+        "log-interceptor",
+        lambda f: (f.product == "named" or (f.product == "vaguely-named" and f.untrusted)) and not f.elsewhere,
+        V.INTERCEPTED, C.LIKELY,
+        "the names are an interceptor's, and it is not for another host of which Windows does not complain",
     ),
     LogRule(
-        "log-interceptor-name", lambda f: f.product == "vaguely-named", V.INTERCEPTED, C.WEAK,
-        "a single name is one that an interceptor has, and Windows does not complain of the issuer",
+        "log-interceptor-name", lambda f: f.product == "vaguely-named" and not f.elsewhere, V.INTERCEPTED, C.WEAK,
+        "the same of a single name that an interceptor has, and Windows does not complain of the issuer",
     ),
     # For whom?
     LogRule(
