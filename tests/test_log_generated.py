@@ -1,5 +1,6 @@
 """Logs made to order, in every form they come in, read back by `read_log`: files, encodings, rotation, damage."""
 
+import gzip
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -170,6 +171,25 @@ def test_a_block_cut_between_two_files_is_one(tmp_path: Path, kind: LogKind, cut
     assert tries(found) == list(written.failures)
     (assessment,) = found
     assert assessment.verdict is Verdict.INTERCEPTED
+
+
+@pytest.mark.parametrize("hole", ["missing", "damaged"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_missing_between_two_files_joins_no_two_failures(tmp_path: Path, kind: LogKind, hole: str) -> None:
+    """Of Google's certificate the beginning, and of a company's own the end."""
+    company = Certificate(("DE", "Corp GmbH"), ("DE", "Corp GmbH", "Corp CA"), GOOGLE.not_before, GOOGLE.not_after)
+    one, other = (
+        log([Incident(at(seconds), kind, flags=flags, certificate=certificate)]).lines
+        for seconds, flags, certificate in ((0, 0x9, GOOGLE), (60, 0x8, company))
+    )
+    begun = "\n".join(one[: one.index("---Subject---") + 2]) + "\n"
+    left = "\n".join(other[other.index("---Subject---") + 1 :]) + "\n"
+    if hole == "missing":
+        (tmp_path / "Trace.log.3").write_text(begun, encoding="utf-8")
+    else:
+        (tmp_path / "Trace.log.2.gz").write_bytes(gzip.compress(begun.encode())[:-4])
+    (tmp_path / "Trace.log.1").write_text(left, encoding="utf-8")
+    assert all(found.verdict is Verdict.INCONCLUSIVE for found in read_log(tmp_path))
 
 
 @pytest.mark.parametrize("kind", KINDS)

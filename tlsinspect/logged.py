@@ -95,7 +95,6 @@ class _Given:
 
     stream: BinaryIO
     name: str = STDIN
-    family: str = STDIN
     size: int | None = None
 
     def open(self) -> AbstractContextManager[BinaryIO]:

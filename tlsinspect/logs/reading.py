@@ -16,6 +16,7 @@ from tlsinspect.logs.blocks import Told, blocks
 from tlsinspect.logs.grammar import bare, complains, dated, edge, head, section
 from tlsinspect.logs.needles import ends, hits, line_count
 from tlsinspect.logs.products import product_of
+from tlsinspect.logs.sources import follows
 from tlsinspect.logs.stories import Tries
 from tlsinspect.model import LogFile, LogKind
 from tlsinspect.text import printable
@@ -31,8 +32,6 @@ class Readable(Protocol):
     def name(self) -> str: ...
     @property
     def size(self) -> int | None: ...
-    @property
-    def family(self) -> str: ...
     def open(self) -> AbstractContextManager[BinaryIO]: ...
 
 
@@ -44,6 +43,7 @@ class BeingRead:
     """What is known of a file while it is read."""
 
     name: str
+    goes_on: bool = False  # with the file before it
     told: Told = field(default_factory=Told)
     lines: int = 0
     failures: int = 0
@@ -75,7 +75,7 @@ class BeingRead:
         self.head = head("\n".join(texts))
         lines = [line for line in map(dated, texts) if line is not None]
         undated = takewhile(lambda text: dated(text) is None, texts)
-        self.begins_within = bool(lines) and any(section(text) or edge(text) for text in undated)
+        self.begins_within = bool(lines) and not self.goes_on and any(section(text) or edge(text) for text in undated)
         self.kinds |= {line.kind for line in lines}
         self.first = lines[0].time if lines else None
         modules = {line.module for line in lines if line.module}
@@ -145,12 +145,14 @@ class Reader:
         return (*self._done, *([now.file()] if now is not None else []))
 
     def __iter__(self) -> Iterator[Tries]:
-        family = ""
         for source in self._sources:
-            if source.family != family:
+            # What is missing between two files may be the end of one failure and the begin of another.
+            before = self._current
+            goes_on = before is not None and not before.told.problem and follows(source.name, before.name)
+            if not goes_on:
                 yield from self.rest()
-                family, self._assembler = source.family, Assembler(Origin(source.name))
-            yield from self._file(source)
+                self._assembler = Assembler(Origin(source.name))
+            yield from self._file(source, goes_on=goes_on)
         yield from self.rest()
         self._finish()
 
@@ -164,9 +166,9 @@ class Reader:
             self._done.append(self._current.file())
             self._current = None
 
-    def _file(self, source: Readable) -> Iterator[Tries]:
+    def _file(self, source: Readable, *, goes_on: bool = False) -> Iterator[Tries]:
         self._finish()
-        reading = self._current = BeingRead(source.name)
+        reading = self._current = BeingRead(source.name, goes_on)
         try:
             with source.open() as stream:
                 for block in blocks(stream, reading.told):

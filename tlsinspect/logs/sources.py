@@ -32,11 +32,6 @@ class Source:
     name: str  # as it is shown; - for standard input
     size: int | None = None  # octets on disk, where that is known
 
-    @property
-    def family(self) -> str:
-        """The same for a log and its rotated predecessors."""
-        return _ROTATED.sub("", self.name)
-
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Raises OSError or ValueError. Standard input is not closed."""
         if self.name == STDIN:
@@ -67,10 +62,15 @@ def identity(name: str, status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(name)
 
 
+def follows(name: str, before: str) -> bool:
+    """Whether a file goes on with the log of which another is the end, by their names: none is missing between them."""
+    return _unrotated(name) == _unrotated(before) and _age(before) - _age(name) <= 1
+
+
 def rotated(name: str) -> list[str]:
     """What stands beside a log and is called as its predecessors are. Raises OSError."""
     folder, own = os.path.split(name)
-    beside = (each for each in os.listdir(folder or os.curdir) if each != own and _ROTATED.sub("", each) == own)
+    beside = (each for each in os.listdir(folder or os.curdir) if each != own and _unrotated(each) == own)
     return [os.path.join(folder, each) for each in beside]
 
 
@@ -138,10 +138,17 @@ def _status(name: str) -> os.stat_result | None:
 def _ordered(names: Iterable[str]) -> list[str]:
     """By name, and of a log and its predecessors the oldest first: the highest number, then old, then itself."""
 
-    def key(name: str) -> tuple[str, int, str]:
-        rotated = _ROTATED.search(name)
-        assert rotated is not None  # there is always an end
-        age = int(rotated["number"]) + 1 if rotated["number"] else int(bool(rotated["old"]))
-        return name[: rotated.start()], -age, name
+    # Some begin to count at 0, and that is older than the log itself.
+    return sorted(names, key=lambda name: (_unrotated(name), -_age(name), _unrotated(name) == name, name))
 
-    return sorted(names, key=key)
+
+def _unrotated(name: str) -> str:
+    """The same for a log and its predecessors."""
+    return _ROTATED.sub("", name)
+
+
+def _age(name: str) -> int:
+    """How many logs were begun since, as far as the name tells."""
+    found = _ROTATED.search(name)
+    assert found is not None  # there is always an end
+    return int(found["number"]) if found["number"] else int(bool(found["old"]))
