@@ -505,7 +505,8 @@ def test_whole_failures_one_after_the_other_are_not_mixed() -> None:
     """Without the line of the call too; and where Windows calls back twice the first line stands twice."""
     twice = told_as_it_is(unnamed(0x9, FIDDLER) + unnamed(0x9, FIDDLER, seconds=4))
     again = told_as_it_is([unnamed(0x9, FIDDLER)[0], *unnamed(0x9, FIDDLER)])
-    assert [(each.whole, each.mixed) for each in (*twice, *again)] == [(True, False)] * 3
+    assert [(each.whole, each.mixed) for each in twice] == [(True, False)] * 2
+    assert [(each.whole, each.mixed) for each in again] == [(False, False), (True, False)]
 
 
 def test_a_call_s_own_line_some_seconds_after_its_code_in_words_is_no_second_failure() -> None:
@@ -535,3 +536,56 @@ def test_two_calls_at_once_whose_callers_name_two_hosts_are_two() -> None:
     assert len(told(lines)) == 2
     third = trace_line(at(2), "Request of https://mail.google.com/ failed, hr = 0x80072ee7", place="Http")
     assert len(told([*lines, third])) == 3
+
+
+def parts(incident: Incident) -> list[list[str]]:
+    return [list(message) for message in messages(incident)]
+
+
+@pytest.mark.parametrize("order", ["ababababab", "abbbbbaaaa", "aabbbbbaaa", "aaabbbbbaa", "aaaabbbbba", "aabbaabbab"])
+@pytest.mark.parametrize("flags", [(0x8, 0x8), (0x8, 0x1)])
+def test_two_failures_at_once_are_two(order: str, flags: tuple[int, int]) -> None:
+    """Without threads; where they failed alike it makes no difference whose each message is."""
+    left = {
+        name: parts(Incident(at(0), LogKind.AUTHORISATION, flags=each, certificate=GOOGLE))
+        for name, each in zip("ab", flags, strict=True)
+    }
+    assert all(len(each) == 5 for each in left.values())
+    found = told_as_it_is(line for name in order for line in left[name].pop(0))
+    assert sorted(each.flags or 0 for each in found) == sorted(flags)
+    assert all(each.code and each.address for each in found)
+    if flags[0] == flags[1]:
+        assert all(each.whole and not each.mixed for each in found)
+
+
+def test_a_call_may_be_told_by_another_thread() -> None:
+    incident = Incident(at(0), flags=0x8, certificate=FIDDLER, went_to=("127.0.0.1", 8888, "PC-7"))
+    *block, call, destination = log([incident]).lines
+    (found,) = told([*block, call.replace(" 1a20 ", " 2b2b "), destination.replace(" 1a20 ", " 2b2b ")])
+    assert found == incident.logged
+    late = trace_line(at(5), "Error result 5, hr = 0x80072f8f.", thread="2b2b")
+    assert len(told([*block, late])) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0, 5.0, 30.0])
+def test_a_certificate_that_was_cut_makes_only_what_comes_at_once_doubtful(seconds: float) -> None:
+    begun = unnamed(0x8, FIDDLER)
+    torn = [*begun[: begun.index("---Issuer----")], authorisation_line(at(0), "Refreshing.", level="INFO")]
+    found = told_as_it_is([*torn, *unnamed(0x8, FIDDLER, seconds)])
+    assert [(each.whole, each.mixed) for each in found] == [(False, True), (True, seconds == 0.0)]
+
+
+def test_a_failure_without_a_certificate_makes_others_doubtful_for_a_moment_alone() -> None:
+    channel = parts(Incident(at(0), flags=0x80000000, thread="a1"))[:2]
+    lines = [line for message in channel for line in message]
+    for n, seconds in enumerate((0, 5, 12, 30, 50)):
+        lines += log([Incident(at(seconds), flags=0x8, certificate=FIDDLER, thread=f"b{n}")]).lines
+    found = told_as_it_is(lines)
+    assert [each.mixed for each in found if each.thread != "a1"] == [True, False, False, False, False]
+
+
+def test_a_certificate_after_the_call_is_another_s() -> None:
+    status, *_, call, _destination = parts(Incident(at(0), LogKind.AUTHORISATION, flags=0x4, certificate=GOOGLE))
+    certificate = parts(Incident(at(0), LogKind.AUTHORISATION, flags=0x10, certificate=GOOGLE))[1]
+    found = told_as_it_is([*status, *call, *certificate])
+    assert [(each.flags, each.subject) for each in found] == [(0x4, ()), (None, GOOGLE.subject)]

@@ -751,9 +751,10 @@ def test_no_lines_of_innocent_failures_between_each_other_accuse_anybody(seed: i
 
 
 def innocent(number: int, chance: random.Random) -> Incident:
+    """At nearly the same time: threads write between each other's lines within moments."""
     flags = chance.choice((None, 0x1, 0x8, 0x9, 0x10, 0x20, 0x4, 0x29))
     return Incident(
-        at(number),
+        at(number / 10),
         chance.choice(tuple(LogKind)),
         flags=flags,
         certificate=chance.choice((GOOGLE, COMPANY, None)) if flags is not None else None,

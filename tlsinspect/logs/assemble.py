@@ -8,20 +8,18 @@ kept has a bound: so many threads, so many values, so many characters of each.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
-from tlsinspect.logs.codes import Means, api, error, flag_values, flags, is_of_winhttp
+from tlsinspect.logs.codes import is_of_winhttp
 from tlsinspect.logs.echoes import Echoes, apart, name_of
 from tlsinspect.logs.grammar import (
+    CERTIFICATE,
     COMPLAINTS,
-    SECURE_FAILURE,
     CallFailed,
     Line,
     Mentioned,
     NotSecure,
-    Printing,
-    Raised,
     Said,
     WentTo,
     bare,
@@ -31,19 +29,15 @@ from tlsinspect.logs.grammar import (
     raised,
     said,
 )
-from tlsinspect.logs.printed import Printed
 from tlsinspect.logs.products import product_of
 from tlsinspect.logs.stories import Key, Stories, Tries
+from tlsinspect.logs.telling import Telling, near, says_nothing
 from tlsinspect.model import Logged
 
 MOST_THREADS = 64  # that are in the middle of a failure
 MOST_LINES = 200  # between two of one failure
 APART = timedelta(seconds=10)  # messages of a thread further apart are not about the same failure
 TOLD_BY = timedelta(minutes=1)  # by when a thread has told of a failure, while others write
-AT_ONCE = timedelta(seconds=1)  # within which two messages with one code are of the same call
-LONGEST_MESSAGE = 300
-# What a code says in the place of flags that are not printed. That somebody revoked it is too grave to be taken so.
-UNFLAGGED = {Means.UNTRUSTED, Means.NAME_MISMATCH, Means.EXPIRED_OR_CLOCK, Means.REVOCATION_UNAVAILABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,61 +50,12 @@ class Origin:
     system: str = ""
 
 
-@dataclass(slots=True)
-class _Open:
-    """A failure that is being told."""
-
-    logged: Logged
-    told: int  # the number of the last line that told something
-    time: datetime  # of the last message that did
-    going_on: bool = False  # whether lines without a time belong to it
-    printed: Printed = field(default_factory=Printed)
-
-    @property
-    def waits(self) -> bool:
-        """Whether its certificate is still to come, or to come to its end."""
-        return self.going_on and not self.printed.ended
-
-    @property
-    def of_tls(self) -> bool:
-        """Whether it is known to be a failure of TLS."""
-        return self.logged.status is not None or bool(self.printed.parts)
-
-    def complain(self, names: Raised) -> None:
-        """Windows raises these flags. Where it printed them as a number, all of them were in it."""
-        if self.logged.status is None:
-            self.logged = replace(self.logged, flags=(self.logged.flags or 0) | flag_values(names.names))
-
-    @property
-    def name(self) -> str | None:
-        """Of what failed, by its number."""
-        logged = self.logged
-        return name_of(Mentioned(logged.code, logged.http_status, logged.host, proxy=True))
-
-    def repeated(self, told: Mentioned) -> None:
-        """Whoever made the call repeats its code, and may say for which host."""
-        if told.host and not self.logged.host and self.name is not None and self.name == name_of(told):
-            self.logged = replace(self.logged, host=told.host)
-
-    def finished(self) -> Logged:
-        printed = self.printed
-        return replace(
-            self.logged,
-            subject=printed.subject,
-            issuer=printed.issuer,
-            not_before=printed.edges.get("from"),
-            not_after=printed.edges.get("until"),
-            whole=printed.whole,
-            mixed=printed.mixed,
-        )
-
-
 class Assembler:
     """Fed with lines, gives failures. One for a file and its rotated predecessors."""
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
-        self._open: OrderedDict[Key, _Open] = OrderedDict()
+        self._open: OrderedDict[Key, Telling] = OrderedDict()
         self._stories = Stories()
         self._last: Line | None = None  # the message that lines without a time go on with
         self._echoes = Echoes()
@@ -140,21 +85,21 @@ class Assembler:
             if current is not None and isinstance(told, Mentioned) and line.level in COMPLAINTS:
                 current.repeated(told)
             return
-        if current is not None and _is_of_another(current, told, line):
+        excluded = current is not None and current.excludes(told, line)
+        if excluded and isinstance(told, Mentioned):
             yield from self._alone(number, line, told)
             return
-        if current is not None and _is_another(current, told, line.time):
-            self._cut_off(current, number, line)
-            yield from self._closed(key)
+        if current is not None and (excluded or current.begins_another(told, line)):
+            yield from self._left(key, number, line, told)
             current = None
+        if current is None:
+            current = self._adopted(key, number, line, told)
         if current is None:
             if isinstance(told, WentTo):
                 return  # where a connection went that did not fail
-            current = self._begun(number, line)
-            self._open[key] = current
+            current = self._open[key] = self._begun(number, line)
         self._add(current, number, line, told)
         if isinstance(told, WentTo):
-            self._cut_off(current, number, line)
             yield from self._closed(key)
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
@@ -176,7 +121,7 @@ class Assembler:
         """Failures of which nothing was told for too long."""
         for key, each in list(self._open.items()):
             limit = APART if key == _key(line) else TOLD_BY
-            late = key[0] == line.clock and apart(each.time, line.time) > limit
+            late = key[0] == line.clock and apart(each.line.time, line.time) > limit
             if late or number - each.told > MOST_LINES:
                 yield from self._closed(key)
         yield from self._stories.old(line)
@@ -193,7 +138,7 @@ class Assembler:
             return False
         return not self._echoes.repeats(line, name, told.host)
 
-    def _begun(self, number: int, line: Line) -> _Open:
+    def _begun(self, number: int, line: Line) -> Telling:
         origin = self.origin
         logged = Logged(
             file=origin.file,
@@ -206,22 +151,35 @@ class Assembler:
             system=origin.system,
             thread=line.thread,
         )
-        found = _Open(logged, number, line.time)
-        found.printed.mixed = self._is_tangled(number, line)
+        found = Telling(logged, number, line)
+        found.printed.mixed = self._tangled is not None and near(*self._tangled, number, line)
         return found
 
     def _alone(self, number: int, line: Line, told: Said) -> Iterator[Tries]:
         """A failure of one message, beside the one that is being told."""
         found = self._begun(number, line)
         self._add(found, number, line, told)
-        yield from self._done(_key(line), found)
+        yield from self._done(found)
 
-    def _cut_off(self, current: _Open, number: int, line: Line) -> None:
-        """Another failure begins, or this one ends. Where threads have no names, one that lacks both its certificate
-        and its call is told further."""
-        logged = current.logged
-        if not line.thread and logged.status is not None and logged.code is None and not current.printed.ended:
+    def _left(self, key: Key, number: int, line: Line, told: Said) -> Iterator[Tries]:
+        """Another failure begins. Where threads have no names, the one before may be told further."""
+        current = self._open[key]
+        alike = isinstance(told, CallFailed) or (isinstance(told, NotSecure) and told.flags == current.logged.flags)
+        untold = current.of_tls and not current.failed and not current.printed.ended
+        if not line.thread and untold and not alike:
             self._tangle(number, line)
+        if not line.thread and current.may_go_on and current.is_near(number, line):
+            self._open[line.clock, f"{number}"] = self._open.pop(key)
+        else:
+            yield from self._closed(key)
+
+    def _adopted(self, key: Key, number: int, line: Line, told: Said) -> Telling | None:
+        """A failure of which another thread told until now."""
+        for other, each in self._open.items():
+            if other[0] == line.clock and each.is_near(number, line) and each.lacks(told, line):
+                self._open[key] = self._open.pop(other)
+                return each
+        return None
 
     def _tangle(self, number: int, line: Line) -> None:
         """Of the lines that come next nobody knows whose they are."""
@@ -229,37 +187,12 @@ class Assembler:
         for each in self._open.values():
             each.printed.mixed |= not each.printed.ended
 
-    def _is_tangled(self, number: int, line: Line) -> bool:
-        """Whether that was so just before. Times of two clocks cannot be compared."""
-        if self._tangled is None:
-            return False
-        since, before = self._tangled
-        if before.clock == line.clock:
-            return apart(before.time, line.time) <= APART
-        return number - since <= MOST_LINES
-
-    def _add(self, current: _Open, number: int, line: Line, told: Said) -> None:
-        current.told, current.time = number, line.time
-        logged = current.logged
-        match told:
-            case NotSecure(flags=raised_flags):
-                # Those that were named before it go with it.
-                current.logged = replace(logged, status=SECURE_FAILURE, flags=(logged.flags or 0) | raised_flags)
-            case Raised():
-                current.complain(told)
-            case Printing():
-                current.going_on = True
-            case WentTo(address, port, name):
-                current.logged = replace(logged, address=address, port=port, name=name)
-            case CallFailed(api=called, code=code, via=via, retry=retry):
-                name = api(int(called)) if called.isdecimal() else called
-                current.logged = replace(logged, code=code, api=name, via=via, retry=retry)
-                self._echoes.add(line, name_of(told), "")
-            case Mentioned(code=code, http_status=http_status, host=host):
-                code = logged.code if code is None else code
-                message = line.message[:LONGEST_MESSAGE]
-                current.logged = replace(logged, code=code, http_status=http_status, host=host, message=message)
-                self._echoes.add(line, name_of(told), host)
+    def _add(self, current: Telling, number: int, line: Line, told: Said) -> None:
+        current.add(number, line, told)
+        if isinstance(told, CallFailed):
+            self._echoes.add(line, name_of(told), "")
+        elif isinstance(told, Mentioned):
+            self._echoes.add(line, name_of(told), told.host)
 
     # -- lines that go on ---------------------------------------------------------------------------------------------
 
@@ -274,16 +207,19 @@ class Assembler:
                 current.printed.interrupt()
                 current.going_on = False
             return
-        waiting = [each for each in self._open.values() if each.waits and each is not current]
+        names = raised(text)
+        others = (each for each in self._open.values() if each is not current and each.is_near(number, last))
+        rivals = [each for each in others if each.waits]
         if current is None or not current.going_on:
+            begins = text == CERTIFICATE or names is not None
+            waiting = [each for each in rivals if begins or each.printed.expected]
             if not waiting:
                 return
-            current = waiting.pop()
+            current = waiting[-1]
             current.printed.mixed = True
-        if waiting:
+        if any(each is not current for each in rivals):
             self._tangle(number, last)
         current.told = number
-        names = raised(text)
         if names is not None and not current.printed.section:
             current.complain(names)
         else:
@@ -293,57 +229,13 @@ class Assembler:
 
     def _closed(self, key: Key) -> Iterator[Tries]:
         """The failure a thread was telling."""
-        return self._done(key, self._open.pop(key))
+        return self._done(self._open.pop(key))
 
-    def _done(self, key: Key, found: _Open) -> Iterator[Tries]:
+    def _done(self, found: Telling) -> Iterator[Tries]:
         logged = found.finished()
-        if not _says_nothing(logged):
-            yield from self._stories.add(key, logged)
+        if not says_nothing(logged):
+            yield from self._stories.add((found.line.clock, logged.thread), logged)
 
 
 def _key(line: Line) -> Key:
     return line.clock, line.thread
-
-
-def _is_of_another(current: _Open, told: Said, line: Line) -> bool:
-    """Whether a code is of something else than the TLS failure that is being told, of whose complaints it is none: what
-    a thread says meanwhile may be of a mail's signature. Where threads have no names a call may be another's too."""
-    logged = current.logged
-    if not current.of_tls or not (isinstance(told, Mentioned) or (isinstance(told, CallFailed) and not line.thread)):
-        return False
-    known = error(told.code) if told.code is not None else None
-    if known is None or (isinstance(told, Mentioned) and told.http_status is not None):
-        return True
-    fits = {Means.SEE_FLAGS, Means.TLS, *(each.means for each in flags(logged.flags or 0))}
-    if line.thread and not logged.flags and apart(current.time, line.time) <= AT_ONCE:
-        fits |= UNFLAGGED
-    return known.means not in fits
-
-
-def _is_another(current: _Open, told: Said, time: datetime) -> bool:
-    """Whether this begins another failure: what it says was said already."""
-    logged = current.logged
-    failed = logged.code is not None or logged.http_status is not None
-    match told:
-        case NotSecure():
-            repeated = not current.printed.parts and logged.flags == told.flags and apart(current.time, time) <= AT_ONCE
-            return failed or (current.of_tls and not repeated)
-        case Printing():
-            return bool(current.printed.parts)
-        case CallFailed():
-            # A caller may have said it before the call's own line is written.
-            at_once = apart(current.time, time) <= AT_ONCE
-            same = current.of_tls or (at_once and current.name == name_of(told))
-            return failed and (logged.api != "" or not same)
-        case Mentioned():
-            return failed
-        case Raised() | WentTo():
-            return False
-
-
-def _says_nothing(logged: Logged) -> bool:
-    """A call that did not fail by the network: cancelled, to be sent again, handled wrongly."""
-    if logged.status is not None or logged.flags or logged.subject or logged.issuer or logged.http_status is not None:
-        return False
-    known = error(logged.code) if logged.code is not None else None
-    return known is not None and known.means is Means.NONE

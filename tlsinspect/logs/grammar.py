@@ -166,7 +166,9 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Printing:
-    """What follows in lines of their own: a certificate, or what was wrong and then a certificate."""
+    """What follows in lines of their own: a certificate, or what was wrong and then perhaps a certificate."""
+
+    certificate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def said(message: str) -> Said | None:
     if found is not None and int(found["status"], 16) == SECURE_FAILURE:
         return NotSecure(int(found["flags"], 16))
     if message.startswith((CERTIFICATE, DETAILS)):
-        return Printing()
+        return Printing(message.startswith(CERTIFICATE))
     names = raised(message)
     if names is not None:
         return names

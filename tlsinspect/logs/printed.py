@@ -7,7 +7,7 @@ once and in its order, and a certificate in which one stands twice or is missing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tlsinspect.logs.grammar import edge, section
+from tlsinspect.logs.grammar import CERTIFICATE, edge, section
 
 MOST_VALUES = 16  # of a name
 LONGEST_VALUE = 256  # characters; RFC 5280 allows 64 to 128 in most attributes
@@ -20,6 +20,7 @@ class Printed:
 
     names: dict[str, list[str]] = field(default_factory=lambda: {"subject": [], "issuer": []})
     edges: dict[str, datetime | None] = field(default_factory=dict)  # from and until
+    expected: bool = False  # whether it was announced
     parts: int = 0  # headings that were there, in their order
     section: str = ""  # the one that is being printed
     torn: bool = False
@@ -51,7 +52,10 @@ class Printed:
         """Take a line in, if it is part of it. Where one comes after its end, a value was made to look
         like the end, and it is not whole."""
         part = section(text)
-        if part:
+        if text == CERTIFICATE:
+            self.torn |= self.expected
+            self.expected = True
+        elif part:
             self.torn |= (part,) != _SECTIONS[self.parts : self.parts + 1]
             self.parts += not self.torn
             self.section = "" if part == "end" else part
