@@ -344,3 +344,16 @@ def test_a_rotated_log_in_a_folder_is_read_once(tmp_path: Path) -> None:
     assert told(failures) == [7]
     assert sum(file.failures for file in follower.files) == 8
     assert len(follower.files) == 3
+
+
+def test_a_log_that_is_copied_and_emptied_is_read_once(tmp_path: Path) -> None:
+    trace, copy = tmp_path / "Trace.log", tmp_path / "Trace.log.1"
+    add(trace, made(0).text + made(1).text)
+    failures = iter(following(tmp_path))
+    assert told(failures, 2) == [0, 1]
+    copy.write_bytes(trace.read_bytes())
+    trace.write_text(made(2).text, encoding="utf-8")
+    add(tmp_path / "other.log", made(3).text)  # by when it is found, the copy is too
+    assert sorted(told(failures, 2)) == [2, 3]
+    add(copy, made(4).text)
+    assert told(failures) == [4]

@@ -2,7 +2,7 @@
 
 The files are looked at again and again, and none is kept open: a tool must be able to rename its log. A log that was
 renamed goes on where it was left; where the names that were given no longer mean it, it is read to its end if it stands
-beside its successor. One that has become shorter is another log. Tools write a new file for each process, so that
+beside its successor. One that has become shorter is another log, and a copy of what was read is not read again. Tools write a new file for each process, so that
 folders and patterns are looked through again too.
 """
 
@@ -33,17 +33,36 @@ SETTLED = APART  # without a new line, after which a failure that is being told 
 END = 1024  # octets before the place that was read to, that are compared too: more than a line
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How far a log was read, and what it is told by: systems give the number of a file that is gone again, and tools
+    begin all their logs alike."""
+
+    position: int = 0  # octets read
+    begin: bytes = b""  # of the file
+    end: bytes = b""  # of what was read
+
+    def after(self, chunk: bytes) -> "_Mark":
+        """With these octets too."""
+        begin = self.begin + chunk[: BEGIN - len(self.begin)]
+        return _Mark(self.position + len(chunk), begin, (self.end + chunk)[-END:])
+
+    def is_in(self, name: str, size: int) -> bool:
+        """Whether what was read stands in this file of so many octets."""
+        if size < self.position or _read(name, 0, len(self.begin)) != self.begin:
+            return False
+        return _read(name, self.position - len(self.end), len(self.end)) == self.end
+
+
 @dataclass(slots=True)
 class _Followed:
     """A file that grows."""
 
     reading: BeingRead
     assembler: Assembler
-    position: int = 0  # octets read
     lines: Lines = field(default_factory=Lines)
     decoder: Decoder = field(init=False)
-    begin: bytes = b""  # of the file: what it is told by, for systems give the number of a file that is gone again
-    end: bytes = b""  # of what was read, for tools begin all their logs alike
+    mark: _Mark = field(default_factory=_Mark)
     written: int = 0  # when it was last, by its file system
     told: float = 0.0  # when it last grew
     waiting: bool = False  # whether something may be open since then
@@ -54,22 +73,15 @@ class _Followed:
     def is_another(self, name: str, status: os.stat_result) -> bool:
         """Whether a file that was written to since is no longer the one that was read."""
         before, self.written = self.written, status.st_mtime_ns
-        if status.st_size == self.position and before == self.written:
+        if status.st_size == self.mark.position and before == self.written:
             return False
-        return status.st_size < self.position or not self.is_in(name)
-
-    def is_in(self, name: str) -> bool:
-        """Whether what was read stands in this file."""
-        ends_so = _read(name, self.position - len(self.end), len(self.end)) == self.end
-        return ends_so and _read(name, 0, len(self.begin)) == self.begin
+        return not self.mark.is_in(name, status.st_size)
 
     def feed(self, chunk: bytes) -> Iterator[Tries]:
         """The failures that are complete with these octets."""
         self.told, self.waiting = time.monotonic(), True
-        self.position += len(chunk)
-        self.begin += chunk[: BEGIN - len(self.begin)]
-        self.end = (self.end + chunk)[-END:]
-        self.reading.told.on_disk = self.reading.told.octets = self.position
+        self.mark = self.mark.after(chunk)
+        self.reading.told.on_disk = self.reading.told.octets = self.mark.position
         yield from self._taken(self.lines.feed(self.decoder.feed(chunk)))
 
     def silent(self) -> Iterator[Tries]:
@@ -104,8 +116,10 @@ class Follower:
         self._packed = Reader(packed)
         self._sources = growing
         self._looked = time.monotonic()
+        self._started = False  # whether all that was there was looked at
         self._followed: dict[Identity, _Followed] = {}
         self._left: deque[LogFile] = deque(maxlen=MOST_LEFT)
+        self._marks: deque[_Mark] = deque(maxlen=MOST_LEFT)  # of those, which may stand in copies
 
     @property
     def files(self) -> tuple[LogFile, ...]:
@@ -117,6 +131,7 @@ class Follower:
         while True:
             for source in self._sources:
                 yield from self._grown(source)
+            self._started = True
             for followed in self._followed.values():
                 yield from followed.silent()
             time.sleep(LOOK)
@@ -142,7 +157,7 @@ class Follower:
         with suppress(OSError):
             for name in rotated(followed.reading.name):
                 status = os.stat(name)
-                if identity(name, status) == key and followed.is_in(name):
+                if identity(name, status) == key and followed.mark.is_in(name, status.st_size):
                     yield from _read_on(followed, name, status.st_size)
 
     def _grown(self, source: Source) -> Iterator[Tries]:
@@ -156,6 +171,7 @@ class Follower:
                 followed = None
             if followed is None:
                 followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
+                followed.mark = self._copied(source.name, status) if self._started else followed.mark
                 self._followed[key] = followed
             if not S_ISREG(status.st_mode):
                 raise OSError("is no file that can be followed")
@@ -172,6 +188,15 @@ class Follower:
         followed = self._followed.pop(key)
         yield from followed.rest()
         self._left.append(followed.reading.file())
+        self._marks.append(followed.mark)
+
+    def _copied(self, name: str, status: os.stat_result) -> _Mark:
+        """How far a new file is the copy of a log that was read, as where one is copied and then emptied."""
+        marks = (*(each.mark for each in self._followed.values()), *self._marks)
+        known = (
+            mark for mark in marks if mark.position and S_ISREG(status.st_mode) and mark.is_in(name, status.st_size)
+        )
+        return max(known, key=lambda mark: mark.position, default=_Mark())
 
     def rest(self) -> Iterator[Tries]:
         """What was begun when nobody wants to wait any longer."""
@@ -191,7 +216,7 @@ def _apart(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
 
 def _read_on(followed: _Followed, name: str, size: int) -> Iterator[Tries]:
     """From where it was left."""
-    while size > followed.position and (chunk := _read(name, followed.position)):
+    while size > followed.mark.position and (chunk := _read(name, followed.mark.position)):
         yield from followed.feed(chunk)
 
 
