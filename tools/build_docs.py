@@ -113,12 +113,14 @@ than `likely`. What proves something is the scan that the answer ends with.
 
 - What one thread writes about one try is put together: that the connection is not secure, with its flags; the
   certificate; the call that failed, with its code; where the connection went. The authorisation log names no threads;
-  there it is the order of the lines. Lines without a time belong to the message before them; where they may be another
-  thread's the answer is weak at most. A block that was cut off, or of which lines stand twice, is said to be damaged,
-  and accuses nobody.
-- A try through a proxy and the direct one within two minutes after it are one failure. Where nothing more is told, the
-  direct one may have worked.
-- A code in other words (`hr = 0x80072ee7`) counts where a line complains of it (an error or a warning), and once:
+  there it is the order of the lines, and of failures in the same second what each of them still lacks. In a trace
+  another thread may tell how the call ended. Lines without a time belong to the message before them; where they may be
+  another thread's, which wrote within a second of them, the answer is weak at most. A block that was cut off, or of
+  which lines stand twice, is said to be damaged, and accuses nobody.
+- A try through a proxy and the next ones, each announced by the one before and within two minutes of it, are one
+  failure. Where nothing more is told, the next may have worked.
+- A code in other words (`hr = 0x80072ee7`, `error 12007`, `-2147012889`) counts where a line complains of it (an error
+  or a warning) and is about connections (by its category or its words, unless WinHTTP alone gives that code), and once:
   programs that made the call repeat its code for up to a minute, and may name the host. Whoever names another
   tells of another failure. Without flags and a certificate it is what older versions write.
 - HTTP statuses count where they are a proxy's or the network's (407, 511; 403, 502 … only where the line speaks of a
@@ -135,7 +137,8 @@ and `--until` choose.
 ## What is read
 
 `*.log` and `*.txt` in folders, rotated (`.1`, `.old`) or packed with gzip; any file that is named. UTF-8, UTF-16,
-Windows-1252. A line is read up to 64 kB. In memory are a few blocks, at most 64 failures that are being told, and 300
+Windows-1252; with blanks or the marks of a quoting mail around the lines. What goes over from a rotated log into the
+next is put together, unless one between them is missing or damaged. A line is read up to 64 kB. In memory are a few blocks, at most 64 failures that are being told, and 300
 groups of failures that are alike; what is beyond that is counted together.
 
 """

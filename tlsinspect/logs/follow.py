@@ -2,8 +2,8 @@
 
 The files are looked at again and again, and none is kept open: a tool must be able to rename its log. A log that was
 renamed goes on where it was left; where the names that were given no longer mean it, it is read to its end if it stands
-beside its successor. One that has become shorter is another log, and a copy of what was read is not read again. Tools write a new file for each process, so that
-folders and patterns are looked through again too.
+beside its successor. One that has become shorter is another log, and a copy of what was read is not read again. Tools
+write a new file for each process, so that folders and patterns are looked through again too.
 """
 
 import os
