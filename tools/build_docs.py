@@ -138,8 +138,9 @@ and `--until` choose.
 
 `*.log` and `*.txt` in folders, rotated (`.1`, `.old`) or packed with gzip; any file that is named. UTF-8, UTF-16,
 Windows-1252; with blanks or the marks of a quoting mail around the lines. What goes over from a rotated log into the
-next is put together, unless one between them is missing or damaged. A line is read up to 64 kB. In memory are a few blocks, at most 64 failures that are being told, and 300
-groups of failures that are alike; what is beyond that is counted together.
+next is put together, unless one between them is missing or damaged. A line is read up to 64 kB. In memory are a few
+blocks, at most 64 failures that are being told, and 300 groups of failures that are alike; what is beyond that is
+counted together.
 
 """
 
