@@ -232,9 +232,10 @@ def raised(text: str) -> Raised | None:
 
 
 def _mentioned(message: str) -> Mentioned | None:
-    code, decimal = _CODE.search(message), _DECIMAL.search(message)
-    http, host = _HTTP.search(message), _HOST.search(message)
-    proxy = _OF_PROXIES.search(message) is not None
+    code, decimal, http = _CODE.search(message), _DECIMAL.search(message), _HTTP.search(message)
+    if code is None and decimal is None and http is None:
+        return None
+    proxy, host = _OF_PROXIES.search(message) is not None, _HOST.search(message)
     status = (http["status"] or (http["alone"] if proxy else None)) if http is not None else None
     number = _number(code["code"]) if code is not None else int(decimal["code"]) if decimal is not None else None
     if number is None and status is None:
