@@ -85,22 +85,7 @@ class Assembler:
             if current is not None and isinstance(told, Mentioned) and line.level in COMPLAINTS:
                 current.repeated(told)
             return
-        excluded = current is not None and current.excludes(told, line)
-        if excluded and isinstance(told, Mentioned):
-            yield from self._alone(number, line, told)
-            return
-        if current is not None and (excluded or current.begins_another(told, line)):
-            yield from self._left(key, number, line, told)
-            current = None
-        if current is None:
-            current = self._adopted(key, number, line, told)
-        if current is None:
-            if isinstance(told, WentTo):
-                return  # where a connection went that did not fail
-            current = self._open[key] = self._begun(number, line)
-        self._add(current, number, line, told)
-        if isinstance(told, WentTo):
-            yield from self._closed(key)
+        yield from self._tell(key, number, line, told)
         while len(self._open) > MOST_THREADS:
             yield from self._closed(next(iter(self._open)))
 
@@ -137,6 +122,26 @@ class Assembler:
         if name is None or not (is_of_winhttp(told.code) or is_of_connections(line)):
             return False
         return not self._echoes.repeats(line, name, told.host)
+
+    def _tell(self, key: Key, number: int, line: Line, told: Said) -> Iterator[Tries]:
+        """Give a message to the failure that it is of."""
+        current = self._open.get(key)
+        excluded = current is not None and current.excludes(told, line)
+        if excluded and isinstance(told, Mentioned):
+            yield from self._alone(number, line, told)
+            return
+        if current is not None and (excluded or current.begins_another(told, line)):
+            yield from self._left(key, number, line, told)
+            current = None
+        if current is None:
+            current = self._adopted(key, number, line, told)
+        if current is None:
+            if isinstance(told, WentTo):
+                return  # where a connection went that did not fail
+            current = self._open[key] = self._begun(number, line)
+        self._add(current, number, line, told)
+        if isinstance(told, WentTo):
+            yield from self._closed(key)
 
     def _begun(self, number: int, line: Line) -> Telling:
         origin = self.origin
