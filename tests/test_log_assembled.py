@@ -16,6 +16,7 @@ from tests.loggen import (
     FIDDLER,
     GOOGLE,
     MODULES,
+    NOBODY,
     SYSTEM,
     VERSION,
     Certificate,
@@ -589,3 +590,16 @@ def test_a_certificate_after_the_call_is_another_s() -> None:
     certificate = parts(Incident(at(0), LogKind.AUTHORISATION, flags=0x10, certificate=GOOGLE))[1]
     found = told_as_it_is([*status, *call, *certificate])
     assert [(each.flags, each.subject) for each in found] == [(0x4, ()), (None, GOOGLE.subject)]
+
+
+def test_where_a_connection_went_is_told_of_the_call_that_failed() -> None:
+    """Without threads another failure may begin before it."""
+    google, here = ("142.250.74.10", 443, "g"), ("127.0.0.1", 8888, "PC-7")
+    one, other = (
+        parts(Incident(at(0), LogKind.AUTHORISATION, flags=flags, certificate=certificate, went_to=went_to))
+        for flags, certificate, went_to in ((0x8, GOOGLE, google), (0x1, NOBODY, here))
+    )
+    for begun in range(1, 4):
+        order = (*one[:-1], *other[:begun], one[-1], *other[begun:])
+        found = told_as_it_is(line for message in order for line in message)
+        assert {(each.flags, each.address) for each in found} == {(0x8, google[0]), (0x1, here[0])}

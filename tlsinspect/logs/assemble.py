@@ -125,6 +125,9 @@ class Assembler:
 
     def _tell(self, key: Key, number: int, line: Line, told: Said) -> Iterator[Tries]:
         """Give a message to the failure that it is of."""
+        if isinstance(told, WentTo):
+            yield from self._went(key, number, line, told)
+            return
         current = self._open.get(key)
         excluded = current is not None and current.excludes(told, line)
         if excluded and isinstance(told, Mentioned):
@@ -134,13 +137,22 @@ class Assembler:
             yield from self._left(key, number, line, told)
             current = None
         if current is None:
-            current = self._adopted(key, number, line, told)
+            other = self._lacking(number, line, told)
+            if other is not None:
+                current = self._open[key] = self._open.pop(other)
         if current is None:
-            if isinstance(told, WentTo):
-                return  # where a connection went that did not fail
             current = self._open[key] = self._begun(number, line)
         self._add(current, number, line, told)
-        if isinstance(told, WentTo):
+
+    def _went(self, key: Key, number: int, line: Line, told: WentTo) -> Iterator[Tries]:
+        """Where a connection went, which ends a failure if it is that of one: of threads without names the one whose
+        call was told."""
+        current = self._open.get(key)
+        if current is None or not current.failed:
+            key = self._lacking(number, line, told) or key
+            current = self._open.get(key)
+        if current is not None:
+            self._add(current, number, line, told)
             yield from self._closed(key)
 
     def _begun(self, number: int, line: Line) -> Telling:
@@ -178,12 +190,11 @@ class Assembler:
         else:
             yield from self._closed(key)
 
-    def _adopted(self, key: Key, number: int, line: Line, told: Said) -> Telling | None:
-        """A failure of which another thread told until now."""
-        for other, each in self._open.items():
-            if other[0] == line.clock and each.is_near(number, line) and each.lacks(told, line):
-                self._open[key] = self._open.pop(other)
-                return each
+    def _lacking(self, number: int, line: Line, told: Said) -> Key | None:
+        """Where a failure is told of which another thread told until now."""
+        for key, each in self._open.items():
+            if key[0] == line.clock and each.is_near(number, line) and each.lacks(told, line):
+                return key
         return None
 
     def _tangle(self, number: int, line: Line) -> None:
