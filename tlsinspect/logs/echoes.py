@@ -14,7 +14,7 @@ _Failing = tuple[Clock, str, str | None]  # what failed by the name of its numbe
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
+class _Heard:
     """Who said it, and when."""
 
     place: str
@@ -26,7 +26,7 @@ class Echoes:
     """What was said to have failed, of late."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[_Failing, _Telling] = OrderedDict()
+        self._told: OrderedDict[_Failing, _Heard] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._told)
@@ -36,8 +36,8 @@ class Echoes:
         if name is None:
             return
         unclaimed = self._recent(line, name, "") if not host else None
-        self._tell((line.clock, name, host), _Telling(line.place, line.time, unclaimed.calls + 1 if unclaimed else 1))
-        self._tell((line.clock, name, None), _Telling(line.place, line.time))
+        self._remember((line.clock, name, host), _Heard(line.place, line.time, unclaimed.calls + 1 if unclaimed else 1))
+        self._remember((line.clock, name, None), _Heard(line.place, line.time))
 
     def repeats(self, line: Line, name: str, host: str) -> bool:
         """Whether somebody else said it just before. What a call failed for that named no host is known by the first
@@ -50,20 +50,20 @@ class Echoes:
                 return True
         return False
 
-    def _recent(self, line: Line, name: str, host: str | None) -> _Telling | None:
+    def _recent(self, line: Line, name: str, host: str | None) -> _Heard | None:
         earlier = self._told.get((line.clock, name, host))
         return earlier if earlier is not None and apart(earlier.time, line.time) <= ECHO else None
 
     def _claim(self, key: _Failing, host: str) -> None:
         """One of the calls that named no host was for this one."""
         earlier = self._told.pop(key)
-        self._tell((*key[:2], host), replace(earlier, calls=1))
+        self._remember((*key[:2], host), replace(earlier, calls=1))
         if earlier.calls > 1:
-            self._tell(key, replace(earlier, calls=earlier.calls - 1))
+            self._remember(key, replace(earlier, calls=earlier.calls - 1))
 
-    def _tell(self, key: _Failing, telling: _Telling) -> None:
+    def _remember(self, key: _Failing, heard: _Heard) -> None:
         self._told.pop(key, None)
-        self._told[key] = telling
+        self._told[key] = heard
         while len(self._told) > MOST_TOLD:
             self._told.popitem(last=False)
 

@@ -170,8 +170,9 @@ class Follower:
                 yield from self._leave(key)
                 followed = None
             if followed is None:
-                followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)))
-                followed.mark = self._copied(source.name, status) if self._started else followed.mark
+                copied = S_ISREG(status.st_mode) and self._started
+                mark = self._copied(source.name, status.st_size) if copied else _Mark()
+                followed = _Followed(BeingRead(source.name), Assembler(Origin(source.name)), mark=mark)
                 self._followed[key] = followed
             if not S_ISREG(status.st_mode):
                 raise OSError("is no file that can be followed")
@@ -190,13 +191,12 @@ class Follower:
         self._left.append(followed.reading.file())
         self._marks.append(followed.mark)
 
-    def _copied(self, name: str, status: os.stat_result) -> _Mark:
+    def _copied(self, name: str, size: int) -> _Mark:
         """How far a new file is the copy of a log that was read, as where one is copied and then emptied."""
+        begin = _read(name, 0, BEGIN)  # once: of thousands of logs hardly any begins so
         marks = (*(each.mark for each in self._followed.values()), *self._marks)
-        known = (
-            mark for mark in marks if mark.position and S_ISREG(status.st_mode) and mark.is_in(name, status.st_size)
-        )
-        return max(known, key=lambda mark: mark.position, default=_Mark())
+        alike = (mark for mark in marks if mark.position and begin.startswith(mark.begin))
+        return max((m for m in alike if m.is_in(name, size)), key=lambda mark: mark.position, default=_Mark())
 
     def rest(self) -> Iterator[Tries]:
         """What was begun when nobody wants to wait any longer."""

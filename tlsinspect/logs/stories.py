@@ -10,7 +10,7 @@ from tlsinspect.logs.grammar import Clock, Line
 from tlsinspect.model import Logged
 
 RETRIED = timedelta(minutes=2)  # by when the next try has failed, if it does
-AT_ONCE = timedelta(seconds=10)  # within which threads without names may have failed beside each other
+TOGETHER = timedelta(seconds=10)  # within which threads without names may have failed beside each other
 MOST_TRIES = 4  # that are told as one
 MOST_WAITING = 64
 
@@ -71,4 +71,4 @@ def _are_two_at_once(one: Logged, other: Logged) -> bool:
     """Whether nobody knows which of the two the next try is of: both are to be tried again, and their threads have no
     names. Of two that failed alike it makes no difference."""
     alike = replace(one, line=other.line, time=other.time) == other
-    return bool(other.retry) and not other.thread and not alike and apart(one.time, other.time) <= AT_ONCE
+    return bool(other.retry) and not other.thread and not alike and apart(one.time, other.time) <= TOGETHER

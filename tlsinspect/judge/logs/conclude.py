@@ -31,7 +31,7 @@ def conclusions(report: LogReport) -> Iterator[Finding]:
 def _nothing(report: LogReport) -> Iterator[Finding]:
     """That nothing failed is said of lines of a sync tool alone, and of times of which they tell."""
     lines = sum(file.lines for file in report.files if file.kinds)
-    if is_outside(report):
+    if _is_outside(report):
         yield finding("log-outside", {"period": period(*ends(report.files))})
     elif lines and not report.failures:
         asked = report.since is not None or report.until is not None
@@ -39,7 +39,7 @@ def _nothing(report: LogReport) -> Iterator[Finding]:
         yield finding("log-no-failures", values)
 
 
-def is_outside(report: LogReport) -> bool:
+def _is_outside(report: LogReport) -> bool:
     """Whether nothing that was read is of the time that was asked for."""
     first, last = ends(report.files)
     if report.failures or first is None or last is None:

@@ -72,6 +72,7 @@ class LogRule:
 
 
 V, C = Verdict, Confidence
+_UNANSWERED = {"tcp", "refused", "no-route", "timeout"}  # categories of a connection that nobody took
 
 
 def _means(id_: str, category: str, verdict: Verdict, confidence: Confidence, says: str) -> LogRule:
@@ -198,12 +199,12 @@ LOG_RULES: tuple[LogRule, ...] = (
     _means("log-proxy-tls", "proxy-tls", V.UNREACHABLE, C.LIKELY, "no TLS session with the proxy itself"),
     _means("log-proxy-script", "proxy-script", V.UNREACHABLE, C.LIKELY, "the proxy script gives no answer"),
     LogRule(
-        "log-proxy-down", lambda f: f.proxied and f.means in ("tcp", "refused", "no-route", "timeout"),
+        "log-proxy-down", lambda f: f.proxied and f.means in _UNANSWERED,
         V.UNREACHABLE, C.LIKELY, "the proxy of the machine or its network does not answer",
     ),
     LogRule(
         "log-led-nearby",
-        lambda f: f.place in ("here", "private") and f.means in ("tcp", "refused", "no-route", "timeout"),
+        lambda f: f.place in ("here", "private") and f.means in _UNANSWERED,
         V.UNREACHABLE, C.LIKELY, "the connection went to the machine itself or its own network, where nobody answers",
     ),
     _means("log-dns", "dns", V.UNREACHABLE, C.LIKELY, "the name does not resolve"),
