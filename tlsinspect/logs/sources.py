@@ -64,7 +64,7 @@ def identity(name: str, status: os.stat_result) -> Identity:
 
 def follows(name: str, before: str) -> bool:
     """Whether a file goes on with the log of which another is the end, by their names: none is missing between them."""
-    return _unrotated(name) == _unrotated(before) and _age(before) - _age(name) <= 1
+    return _unrotated(name) == _unrotated(before) and 0 <= _age(before) - _age(name) <= 1
 
 
 def rotated(name: str) -> list[str]:
